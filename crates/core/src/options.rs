@@ -1,0 +1,420 @@
+//! Which store to open, and how.
+
+use std::{collections::BTreeMap, fmt, time::Duration};
+
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+
+use crate::{Result, StoreError, WhereEvents, lenient};
+
+/// The environment variable that holds a store's URL.
+pub const ENV_URL: &str = "BLACKSMITH_STORE_URL";
+
+/// The Go package's environment variable; read only when `from` is `postgres` and nothing else is given.
+pub const ENV_POSTGRES_URL: &str = "POSTGRES_STORE_URL";
+
+/// Which adapter to use, and what it gets. Blacksmith: `store.Options`.
+///
+/// `connection` is a secret: it is neither written to nor read from JSON, and no `Debug`, log line or error prints it.
+/// Options come from a struct, [a URL](Options::from_url), [TOML](Options::from_toml) and [the environment](Options::or_env);
+/// what is explicit wins.
+///
+/// ```
+/// use blacksmith_store_core::Options;
+///
+/// let options = Options::from_url("sqlite://dev.db?synchronous=normal")?;
+/// assert_eq!(options.from, "sqlite");
+/// assert_eq!(options.context["synchronous"], "normal");
+/// # Ok::<(), blacksmith_store_core::StoreError>(())
+/// ```
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Options {
+    /// The name of an adapter in [`AvailableAdapters`](crate::AvailableAdapters).
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub from: String,
+    /// Settings of the adapter by name; it refuses those it does not know.
+    #[serde(skip)]
+    pub context: BTreeMap<String, String>,
+    /// The connection string, a secret: a URL or whatever the adapter takes.
+    #[serde(skip)]
+    pub connection: Option<SecretString>,
+    /// What to purge, how often; the scheduler does it.
+    #[serde(default, deserialize_with = "lenient::list", skip_serializing_if = "Vec::is_empty")]
+    pub purge: Vec<PurgePolicy>,
+}
+
+/// What to purge, and how often. Blacksmith: `store.PurgePolicy`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct PurgePolicy {
+    /// What the policy is called in logs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The events to delete, with their jobs and transitions.
+    #[serde(rename = "where")]
+    pub filter: WhereEvents,
+    /// Spares events that were ingested less than this ago; in text such as `30d` or `12h`.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "duration_text")]
+    pub older_than: Option<Duration>,
+    /// `@hourly`, `@daily`, `@weekly`, `@every 6h`, or a cron expression.
+    pub interval: String,
+}
+
+impl PurgePolicy {
+    /// A policy that deletes what matches `filter`, every `interval`.
+    pub fn new(filter: WhereEvents, interval: impl Into<String>) -> Self {
+        Self { name: None, filter, older_than: None, interval: interval.into() }
+    }
+
+    /// The same with a name.
+    pub fn with_name(self, name: impl Into<String>) -> Self {
+        Self { name: Some(name.into()), ..self }
+    }
+
+    /// The same, sparing events that were ingested less than `age` ago.
+    pub fn with_older_than(self, age: Duration) -> Self {
+        Self { older_than: Some(age), ..self }
+    }
+}
+
+/// The table `[store]` of a TOML document.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Table {
+    url: Option<SecretString>,
+    from: Option<String>,
+    connection: Option<SecretString>,
+    #[serde(default)]
+    context: BTreeMap<String, toml::Value>,
+    #[serde(default)]
+    purge: Vec<PurgePolicy>,
+}
+
+#[derive(Deserialize)]
+struct Document {
+    store: Option<Table>,
+}
+
+impl Options {
+    /// Options for the adapter called `from`. Everything else is a public field.
+    pub fn new(from: impl Into<String>) -> Self {
+        Self { from: from.into(), ..Self::default() }
+    }
+
+    /// The options that apply where nothing is set. Blacksmith: `store.Defaults`.
+    pub fn defaults() -> Self {
+        Self::default()
+    }
+
+    /// The same with a connection string.
+    pub fn with_connection(self, connection: impl Into<String>) -> Self {
+        Self { connection: Some(connection.into().into()), ..self }
+    }
+
+    /// The same with one more setting for the adapter.
+    pub fn with_context(mut self, key: impl Into<String>, value: impl Into<String>) -> Self {
+        self.context.insert(key.into(), value.into());
+        self
+    }
+
+    /// The same with one more purge policy.
+    pub fn with_purge(mut self, policy: PurgePolicy) -> Self {
+        self.purge.push(policy);
+        self
+    }
+
+    /// Options from a URL, whose scheme is the adapter's name: `sqlite://dev.db`, `memory:`, `postgres://user@host/database`
+    /// (also `postgresql:`).
+    ///
+    /// For `sqlite` and `memory` the query's parameters become `context`; for every other adapter the URL stays whole, as
+    /// `connection`.
+    ///
+    /// # Errors
+    /// `Config` for text without a scheme; it does not repeat the text, which may hold a password.
+    pub fn from_url(url: &str) -> Result<Self> {
+        let refused = || {
+            StoreError::config(
+                "a store's URL begins with the name of an adapter and a colon, as in sqlite://dev.db",
+            )
+        };
+        let (scheme, rest) = url.split_once(':').ok_or_else(refused)?;
+        let is_scheme = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+            && scheme
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.' | '_'));
+        if !is_scheme {
+            return Err(refused());
+        }
+        match scheme.to_ascii_lowercase().as_str() {
+            "postgres" | "postgresql" => Ok(Self::new("postgres").with_connection(url)),
+            embedded @ ("sqlite" | "memory") => {
+                let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
+                let path = path.strip_prefix("//").unwrap_or(path);
+                let mut options = Self::new(embedded);
+                if !path.is_empty() {
+                    options = options.with_connection(percent_decoded(path)?);
+                }
+                for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+                    let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+                    options = options.with_context(percent_decoded(key)?, percent_decoded(value)?);
+                }
+                Ok(options)
+            }
+            name => Ok(Self::new(name).with_connection(url)),
+        }
+    }
+
+    /// Options from the table `[store]` of a TOML document: `url`, or `from` and `connection`; `context`; `[[store.purge]]`.
+    /// A document without that table gives the defaults; other tables are left to others.
+    ///
+    /// ```
+    /// use blacksmith_store_core::Options;
+    ///
+    /// let options = Options::from_toml(r#"
+    ///     [store]
+    ///     url = "sqlite://dev.db"
+    ///     context.busy_timeout = "10s"
+    ///
+    ///     [[store.purge]]
+    ///     where.jobs.transitions.status_in = ["succeeded"]
+    ///     older_than = "30d"
+    ///     interval = "@daily"
+    /// "#)?;
+    /// assert_eq!(options.from, "sqlite");
+    /// assert_eq!(options.purge.len(), 1);
+    /// # Ok::<(), blacksmith_store_core::StoreError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// `Config` for what is not TOML, an unknown member, or `url` beside `from` or `connection`. The text of the document,
+    /// which may hold a password, is not repeated.
+    pub fn from_toml(text: &str) -> Result<Self> {
+        let document: Document = toml::from_str(text).map_err(|error| {
+            let line = error.span().map(|span| text[..span.start].lines().count().max(1));
+            let place = line.map(|line| format!(" at line {line}")).unwrap_or_default();
+            StoreError::config(format!(
+                "the configuration is not right{place}: {}",
+                error.message()
+            ))
+        })?;
+        let Some(table) = document.store else {
+            return Ok(Self::default());
+        };
+        let mut options = match (table.url, table.from, table.connection) {
+            (Some(url), None, None) => Self::from_url(url.expose_secret())?,
+            (Some(_), _, _) => {
+                return Err(StoreError::config(
+                    "[store] has a `url`, which already says what `from` and `connection` would",
+                ));
+            }
+            (None, from, connection) => {
+                Self { from: from.unwrap_or_default(), connection, ..Self::default() }
+            }
+        };
+        for (key, value) in table.context {
+            let value = match value {
+                toml::Value::String(text) => text,
+                toml::Value::Integer(number) => number.to_string(),
+                toml::Value::Float(number) => number.to_string(),
+                toml::Value::Boolean(flag) => flag.to_string(),
+                _ => {
+                    return Err(StoreError::config(format!(
+                        "`context.{key}` of [store] is not a string, a number or a boolean"
+                    )));
+                }
+            };
+            options.context.insert(key, value);
+        }
+        options.purge = table.purge;
+        Ok(options)
+    }
+
+    /// The same, with what is missing taken from the environment: `BLACKSMITH_STORE_URL` supplies adapter and connection;
+    /// the Go package's `POSTGRES_STORE_URL` the connection, when `from` is `postgres` and nothing else is given.
+    ///
+    /// # Errors
+    /// As [`from_url`](Self::from_url).
+    pub fn or_env(self) -> Result<Self> {
+        self.or_variables(|name| std::env::var(name).ok())
+    }
+
+    /// [`or_env`](Self::or_env) with the variables looked up by `lookup`.
+    ///
+    /// # Errors
+    /// As [`from_url`](Self::from_url).
+    pub fn or_variables(mut self, lookup: impl Fn(&str) -> Option<String>) -> Result<Self> {
+        let variable = |name| lookup(name).filter(|value: &String| !value.is_empty());
+        if self.connection.is_some() {
+            return Ok(self);
+        }
+        if let Some(url) = variable(ENV_URL) {
+            let given = Self::from_url(&url)?;
+            if self.from.is_empty() || self.from == given.from {
+                self.from = given.from;
+                self.connection = given.connection;
+                for (key, value) in given.context {
+                    self.context.entry(key).or_insert(value);
+                }
+            }
+        } else if self.from == "postgres"
+            && let Some(url) = variable(ENV_POSTGRES_URL)
+        {
+            self.connection = Some(url.into());
+        }
+        Ok(self)
+    }
+
+    /// The connection string, for the adapter that connects. Do not print it.
+    pub fn expose_connection(&self) -> Option<&str> {
+        self.connection.as_ref().map(ExposeSecret::expose_secret)
+    }
+
+    /// Refuses settings in `context` that are not among `known`, so that a misspelt one is not ignored.
+    ///
+    /// # Errors
+    /// `Config`, naming the setting and those that there are.
+    pub fn check_context(&self, known: &[&str]) -> Result<()> {
+        match self.context.keys().find(|key| !known.contains(&key.as_str())) {
+            None => Ok(()),
+            Some(key) => {
+                let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+                let from = &self.from;
+                Err(StoreError::config(format!(
+                    "the adapter {from:?} has no setting {key:?}; it has: {known}"
+                )))
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("from", &self.from)
+            .field("context", &self.context.keys())
+            .field("connection", &self.connection.as_ref().map(|_| "[redacted]"))
+            .field("purge", &self.purge)
+            .finish()
+    }
+}
+
+/// `%41` is `A`.
+fn percent_decoded(text: &str) -> Result<String> {
+    let refused =
+        || StoreError::config("a store's URL has a percent sign that encodes no UTF-8 text");
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&byte, tail)) = rest.split_first() {
+        if byte == b'%' {
+            let digits = tail.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
+            let decoded = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok());
+            bytes.push(decoded.ok_or_else(refused)?);
+            rest = &tail[2..];
+        } else {
+            bytes.push(byte);
+            rest = tail;
+        }
+    }
+    String::from_utf8(bytes).map_err(|_| refused())
+}
+
+/// Durations as people write them: `30d`, `1h 30m`.
+mod duration_text {
+    use std::time::Duration;
+
+    use serde::{Deserialize, Deserializer, Serializer, de::Error as _};
+
+    pub(super) fn serialize<S: Serializer>(
+        duration: &Option<Duration>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        match duration {
+            Some(duration) => serializer.collect_str(&humantime::format_duration(*duration)),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Duration>, D::Error> {
+        let Some(text) = Option::<String>::deserialize(deserializer)? else {
+            return Ok(None);
+        };
+        humantime::parse_duration(&text).map(Some).map_err(|error| {
+            D::Error::custom(format_args!("{text:?} is not a duration such as 30d: {error}"))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lookup(variables: &'static [(&str, &str)]) -> impl Fn(&str) -> Option<String> {
+        |name| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+    }
+
+    #[test]
+    fn urls_name_the_adapter() -> Result<()> {
+        for (url, from, connection) in [
+            ("sqlite://dev.db", "sqlite", Some("dev.db")),
+            ("sqlite:dev.db", "sqlite", Some("dev.db")),
+            ("sqlite:///var/lib/q%20a.db", "sqlite", Some("/var/lib/q a.db")),
+            ("sqlite://./a/b.db", "sqlite", Some("./a/b.db")),
+            ("memory:", "memory", None),
+            ("postgresql://u@h/d", "postgres", Some("postgresql://u@h/d")),
+            ("redb:///x", "redb", Some("redb:///x")),
+        ] {
+            let options = Options::from_url(url)?;
+            assert_eq!(
+                (options.from.as_str(), options.expose_connection()),
+                (from, connection),
+                "{url}"
+            );
+        }
+        for url in ["dev.db", "", "/tmp/a:b", "://x", "C:\\a".trim_start_matches("C:")] {
+            assert!(Options::from_url(url).is_err(), "{url}");
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn explicit_options_win_over_the_environment() -> Result<()> {
+        let both = lookup(&[(ENV_URL, "sqlite://env.db"), (ENV_POSTGRES_URL, "postgres://go@h/d")]);
+        assert_eq!(Options::default().or_variables(&both)?.expose_connection(), Some("env.db"));
+
+        let explicit = Options::new("sqlite").with_connection("mine.db").or_variables(&both)?;
+        assert_eq!(explicit.expose_connection(), Some("mine.db"));
+
+        // The URL is for another adapter, and something was given: the Go variable is not read.
+        assert_eq!(Options::new("postgres").or_variables(&both)?.expose_connection(), None);
+
+        let go = lookup(&[(ENV_POSTGRES_URL, "postgres://go@h/d")]);
+        let postgres = Options::new("postgres").or_variables(&go)?;
+        assert_eq!(postgres.expose_connection(), Some("postgres://go@h/d"));
+        assert_eq!(Options::default().or_variables(&go)?.expose_connection(), None);
+        Ok(())
+    }
+
+    #[test]
+    fn no_text_shows_the_connection() -> Result<()> {
+        let options = Options::from_url("postgres://user:hunter2@host/db")?;
+        assert!(!format!("{options:?} {options:#?}").contains("hunter2"));
+        assert!(!serde_json::to_string(&options).expect("JSON").contains("hunter2"));
+
+        for text in [
+            "[store]\nurl = \"hunter2\"",
+            "[store]\nurl = \"postgres://u:hunter2@h\"\nfrom = \"postgres\"",
+            "[store]\nconnection = \"hunter2\"\nconection = 1",
+            "[store]\nconnection = \"hunter2",
+            "[store]\nconnection = [\"hunter2\"]",
+        ] {
+            let error = Options::from_toml(text).expect_err(text);
+            assert_eq!(error.kind(), crate::ErrorKind::Config);
+            assert!(!format!("{error} {error:?}").contains("hunter2"), "{error}");
+        }
+        Ok(())
+    }
+}
