@@ -1,0 +1,1 @@
+//! The terminal of Blacksmith store: ingest, find, retry, discard, pause, purge, migrate.

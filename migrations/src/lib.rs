@@ -1,0 +1,1 @@
+//! The SQL migrations of Blacksmith store and their planner.
