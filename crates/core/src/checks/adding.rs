@@ -2,7 +2,7 @@
 
 use std::{
     collections::{HashMap, hash_map::Entry},
-    fmt::Display,
+    fmt::{self, Display},
 };
 
 use crate::{
@@ -160,7 +160,7 @@ impl<'a> Batch<'a> {
     }
 
     fn event(&mut self, mut event: Event) -> Result<()> {
-        let what = format!("event {}", event.id);
+        let what = named("event", event.id);
         self.count(&what, [event.context.as_ref(), event.data.as_ref()])?;
         check_name(&format_args!("source of {what}"), &event.source)?;
         check_name(&format_args!("trigger of {what}"), &event.trigger)?;
@@ -251,7 +251,7 @@ impl<'a> Batch<'a> {
 
     /// Checks a job and completes it: its first transition may have any of `states`, by default the first of them.
     fn job(&mut self, mut job: Job, states: &[Status]) -> Result<Job> {
-        let what = format!("job {}", job.id);
+        let what = named("job", job.id);
         self.count(&what, [job.context.as_ref(), job.data.as_ref()])?;
         check_name(&format_args!("destination of {what}"), &job.destination)?;
         check_name(&format_args!("action of {what}"), &job.action)?;
@@ -260,7 +260,10 @@ impl<'a> Batch<'a> {
 
         let mut first = match job.transition.take() {
             None => Transition::first(self.toolkit.transition_id(), states[0]),
-            Some(first) => first,
+            Some(first) => {
+                self.count(&what, [None, None])?;
+                first
+            }
         };
         let refused = |why: &str| {
             Err(StoreError::naming(
@@ -289,7 +292,6 @@ impl<'a> Batch<'a> {
         if first.event_id.is_some_and(|named| Some(named) != job.event_id) {
             return refused("names another event");
         }
-        self.count(&what, [None, None])?;
         complete(&mut first)?;
         first.sequence = Some(0);
         first.job_id = Some(job.id);
@@ -301,7 +303,7 @@ impl<'a> Batch<'a> {
     fn transitions(&mut self, transitions: Vec<Transition>) -> Result<()> {
         for mut transition in transitions {
             let id = transition.id;
-            self.count(&format_args!("transition {id}"), [None, None])?;
+            self.count(&named("transition", id), [None, None])?;
             complete(&mut transition)?;
             lifecycle::check_move(&transition)?;
             let Some(job) = transition.job_id else {
@@ -339,6 +341,11 @@ impl<'a> Batch<'a> {
     }
 }
 
+/// Says what an error is about; in text only when there is one, for an id in base62 is dear.
+fn named(kind: &'static str, id: impl Display) -> impl Display {
+    fmt::from_fn(move |f| write!(f, "{kind} {id}"))
+}
+
 /// Two entries of one call have this id and differ.
 fn twice(what: &str, id: impl Display) -> StoreError {
     StoreError::naming(
@@ -373,7 +380,7 @@ fn set_instant(
 
 /// What every transition has in common.
 fn complete(transition: &mut Transition) -> Result<()> {
-    let what = format!("transition {}", transition.id);
+    let what = named("transition", transition.id);
     transition.created_at = None;
     transition.run_at = set_instant(&what, "run_at", transition.run_at)?;
     match &transition.actor {
