@@ -84,15 +84,25 @@ impl WhereEvents {
 
     /// Whether a stored event is found by this filter; it must carry all its jobs with their latest transitions.
     pub fn matches_event(&self, event: &Event) -> bool {
+        self.matches_event_with(event, event.jobs.iter())
+    }
+
+    /// [`matches_event`](Self::matches_event) for an adapter that keeps the jobs apart: `jobs` are all of the event's, with
+    /// their latest transitions, and those in the event are not looked at.
+    pub fn matches_event_with<'a>(
+        &self,
+        event: &Event,
+        mut jobs: impl Iterator<Item = &'a Job> + Clone,
+    ) -> bool {
         if self.event_id().is_some() || self.job_id().is_some() {
             return self.event_id().is_none_or(|id| id == event.id)
-                && self.job_id().is_none_or(|id| event.jobs.iter().any(|job| job.id == id));
+                && self.job_id().is_none_or(|id| jobs.any(|job| job.id == id));
         }
         self.meets(event)
             && self.jobs.as_ref().is_none_or(|filter| {
-                !event.jobs.iter().any(|job| filter.excludes(job, job.transition.as_ref()))
+                !jobs.clone().any(|job| filter.excludes(job, job.transition.as_ref()))
                     && (!filter.constrains_positively()
-                        || event.jobs.iter().any(|job| filter.admits(job, job.transition.as_ref())))
+                        || jobs.any(|job| filter.admits(job, job.transition.as_ref())))
             })
     }
 
