@@ -1,1 +1,72 @@
-//! The conformance suite that every adapter of Blacksmith store runs.
+//! The conformance suite that every adapter of Blacksmith store runs, ours and others'.
+//!
+//! An adapter's crate has one test target without a harness of its own:
+//!
+//! ```toml
+//! [dev-dependencies]
+//! blacksmith-store-conformance = "0.1"
+//!
+//! [[test]]
+//! name = "conformance"
+//! harness = false
+//! ```
+//!
+//! and in `tests/conformance.rs` a [`Fixture`], which says which adapter is tested and where a fresh store may be made:
+//!
+//! ```no_run
+//! # use blacksmith_store_core::{async_trait, Adapter, Capabilities, Options, Result, Store};
+//! # struct Adapter1;
+//! # #[async_trait]
+//! # impl Adapter for Adapter1 {
+//! #     fn name(&self) -> &'static str { "theirs" }
+//! #     fn contract_version(&self) -> u32 { 1 }
+//! #     fn capabilities(&self) -> Capabilities { Capabilities::NONE }
+//! #     fn example_url(&self) -> &'static str { "theirs:" }
+//! #     async fn open(&self, _: Options) -> Result<std::sync::Arc<dyn Store>> { unimplemented!() }
+//! # }
+//! # mod theirs { pub fn adapter() -> super::Adapter1 { super::Adapter1 } }
+//! use blacksmith_store_conformance::{Fixture, run};
+//!
+//! struct Theirs;
+//!
+//! impl Fixture for Theirs {
+//!     fn adapter(&self) -> impl blacksmith_store_core::Adapter + 'static {
+//!         theirs::adapter()
+//!     }
+//! }
+//!
+//! fn main() -> std::process::ExitCode {
+//!     run(Theirs)
+//! }
+//! ```
+//!
+//! Cases are called `family::case`; `cargo test --test conformance claims` runs one family, and cargo-nextest works too. Each
+//! case opens a fresh store through the registry, so that every call goes through the checks of the contract, and drives it
+//! with a clock that it sets and ids drawn from a seed. After each case, whatever it was about, the history of every job
+//! that it left behind is replayed by the table of a job's life, and `stats` and `find_jobs` are compared with it.
+//!
+//! A case that fails prints what was done, what was expected, what came back, and the seed.
+//!
+//! | variable | effect |
+//! | --- | --- |
+//! | `BLACKSMITH_CONFORMANCE_SEED` | the seed of every case, to replay a failure; otherwise each run draws its own |
+//! | `BLACKSMITH_CONFORMANCE_SKIP` | adapters to skip on purpose, by name, with commas between; their cases show as ignored |
+//!
+//! What an adapter declares as its [`Capabilities`](blacksmith_store_core::Capabilities) is tested; cases of a capability that
+//! it does not declare show as ignored.
+
+mod case;
+mod failure;
+mod families;
+mod fixture;
+mod handle;
+mod harness;
+mod journal;
+mod life;
+mod oracle;
+mod world;
+
+pub use crate::{
+    fixture::{Fixture, FixtureError, Place},
+    harness::{run, trials},
+};

@@ -1,0 +1,69 @@
+//! A case, and the families in which cases stand.
+
+use std::pin::Pin;
+
+use blacksmith_store_core::Capabilities;
+
+use crate::{failure::Outcome, world::World};
+
+/// One promise of the contract, tried on a fresh store.
+pub(crate) struct Case {
+    /// `family::case`.
+    pub(crate) name: &'static str,
+    /// The capability without which it does not run.
+    pub(crate) needs: Option<Capability>,
+    pub(crate) run: Run,
+}
+
+/// The body of a case.
+pub(crate) type Run =
+    for<'a> fn(&'a mut World) -> Pin<Box<dyn Future<Output = Outcome> + Send + 'a>>;
+
+/// What a case may need.
+#[allow(non_camel_case_types, reason = "the members of `Capabilities`, as families write them")]
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Capability {
+    durable,
+    several_handles,
+    wakeups,
+    /// The adapter does not declare wake-ups, so they must be refused.
+    no_wakeups,
+}
+
+impl Capability {
+    /// Whether it is among those that the adapter declares.
+    pub(crate) fn is_among(self, declared: Capabilities) -> bool {
+        match self {
+            Self::durable => declared.durable,
+            Self::several_handles => declared.several_handles,
+            Self::wakeups => declared.wakeups,
+            Self::no_wakeups => !declared.wakeups,
+        }
+    }
+
+    /// Why a case that needs it is left out.
+    pub(crate) fn absence(self) -> &'static str {
+        match self {
+            Self::durable => "the adapter does not declare `durable`",
+            Self::several_handles => "the adapter does not declare `several_handles`",
+            Self::wakeups => "the adapter does not declare `wakeups`",
+            Self::no_wakeups => "the adapter declares `wakeups`",
+        }
+    }
+}
+
+/// The cases of a family: functions of the module that invokes it, `async fn(&World) -> Outcome`, each with the capability
+/// that it needs in front, if any.
+macro_rules! family {
+    ($family:literal; $($([$capability:ident])? $case:ident,)*) => {
+        pub(crate) const CASES: &[$crate::case::Case] = &[$($crate::case::Case {
+            name: concat!($family, "::", stringify!($case)),
+            needs: $crate::case::family!(@needs $($capability)?),
+            run: |world| Box::pin($case(world)),
+        }),*];
+    };
+    (@needs) => { None };
+    (@needs $capability:ident) => { Some($crate::case::Capability::$capability) };
+}
+
+pub(crate) use family;

@@ -1,0 +1,96 @@
+//! An opened store with the toolkit of its calls.
+
+use std::sync::Arc;
+
+use blacksmith_store_core::{
+    Added, Appended, Capabilities, Change, ChangeOutcome, ClaimRequest, Claimed, Event, EventId,
+    ExpireRequest, ExtendRequest, Extended, Job, JobId, Maintained, Options, Page, Pause, PauseId,
+    PurgeRequest, Purged, QueueStats, Result, Store, Toolkit, Transition, TransitionId, Wakeups,
+    WhereEvents,
+};
+
+use crate::{failure::limited, journal::Journal};
+
+/// A handle on the store under test; every call is written into the case's journal.
+#[derive(Clone)]
+pub(crate) struct Handle {
+    /// None only while the store is closed to be opened again.
+    store: Option<Arc<dyn Store>>,
+    toolkit: Toolkit,
+    journal: Arc<Journal>,
+}
+
+/// The methods of the contract, without the toolkit.
+macro_rules! calls {
+    ($($method:ident($($argument:ident: $type:ty)?) -> $answer:ty;)*) => {$(
+        pub(crate) async fn $method(&self $(, $argument: $type)?) -> Result<$answer> {
+            #[allow(unused_mut, unused_assignments, reason = "some methods take nothing")]
+            let mut request = String::new();
+            $(request = limited(&$argument, 400);)?
+            let answer = self.raw().$method(&self.toolkit $(, $argument)?).await;
+            self.journal.record(stringify!($method), &request, answer.as_ref());
+            answer
+        }
+    )*};
+}
+
+impl Handle {
+    pub(crate) fn new(store: Arc<dyn Store>, toolkit: Toolkit, journal: Arc<Journal>) -> Self {
+        Self { store: Some(store), toolkit, journal }
+    }
+
+    /// The same store, called with another toolkit.
+    pub(crate) fn with_toolkit(&self, toolkit: Toolkit) -> Self {
+        Self { toolkit, ..self.clone() }
+    }
+
+    /// The store itself, for a call that is not to be driven to its end.
+    pub(crate) fn raw(&self) -> &Arc<dyn Store> {
+        self.store.as_ref().expect("a closed handle is not called")
+    }
+
+    /// Lets go of the store; the handle is to be replaced.
+    pub(crate) fn close(&mut self) {
+        self.store = None;
+    }
+
+    pub(crate) fn name(&self) -> &'static str {
+        self.raw().name()
+    }
+
+    pub(crate) fn options(&self) -> &Options {
+        self.raw().options()
+    }
+
+    pub(crate) fn capabilities(&self) -> Capabilities {
+        self.raw().capabilities()
+    }
+
+    calls! {
+        add_events(events: Vec<Event>) -> Added;
+        add_jobs(jobs: Vec<Job>) -> Added;
+        add_transitions(transitions: Vec<Transition>) -> Appended;
+        apply(changes: Vec<Change>) -> Vec<ChangeOutcome>;
+        find_event(id: EventId) -> Event;
+        find_job(id: JobId) -> Job;
+        find_transition(id: TransitionId) -> Transition;
+        find_events(filter: WhereEvents) -> Page<Event>;
+        find_jobs(filter: WhereEvents) -> Page<Job>;
+        find_transitions(filter: WhereEvents) -> Page<Transition>;
+        claim(request: ClaimRequest) -> Claimed;
+        extend_leases(request: ExtendRequest) -> Extended;
+        expire_leases(request: ExpireRequest) -> u64;
+        pause(pause: Pause) -> bool;
+        resume(id: PauseId) -> bool;
+        pauses() -> Vec<Pause>;
+        purge(request: PurgeRequest) -> Purged;
+        stats() -> Vec<QueueStats>;
+        maintain() -> Maintained;
+    }
+
+    pub(crate) async fn wakeups(&self) -> Result<Wakeups> {
+        let answer = self.raw().wakeups(&self.toolkit).await;
+        self.journal.record("wakeups", "", answer.as_ref().map(|_| "a stream"));
+        answer
+    }
+}

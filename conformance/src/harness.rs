@@ -1,0 +1,191 @@
+//! Runs cases: one runtime, one store and one seed each.
+
+use std::{
+    fmt::Write as _,
+    hash::{BuildHasher as _, RandomState},
+    pin::Pin,
+    process::ExitCode,
+    sync::Arc,
+    time::Duration,
+};
+
+use blacksmith_store_core::{Adapter as _, AvailableAdapters, Capabilities};
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
+
+use crate::{
+    case::Case,
+    failure::{Failure, Outcome},
+    families,
+    fixture::{Fixture, FixtureError, Place},
+    journal::Journal,
+    oracle,
+    world::World,
+};
+
+/// The seed of every case, to replay a failure.
+const SEED: &str = "BLACKSMITH_CONFORMANCE_SEED";
+
+/// The adapters that are skipped on purpose.
+const SKIP: &str = "BLACKSMITH_CONFORMANCE_SKIP";
+
+/// A case that takes longer hangs.
+const TIME_LIMIT: Duration = Duration::from_mins(2);
+
+/// Runs the suite as a test program does: cases chosen by the arguments, in parallel, with libtest's output and exit code.
+pub fn run(fixture: impl Fixture) -> ExitCode {
+    let arguments = Arguments::from_args();
+    let name = fixture.adapter().name();
+    let trials = trials(fixture);
+    if is_skipped(name) && !arguments.list {
+        eprintln!(
+            "{SKIP} names {name:?}: all of its {} cases are skipped on purpose",
+            trials.len()
+        );
+    }
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+/// The suite's cases for a program of its own that runs them.
+pub fn trials(fixture: impl Fixture) -> Vec<Trial> {
+    let suite = Arc::new(Suite::new(fixture));
+    families::all().map(|case| trial(&suite, case)).collect()
+}
+
+fn is_skipped(adapter: &str) -> bool {
+    let skipped = std::env::var(SKIP).unwrap_or_default();
+    skipped.split(',').any(|name| name.trim() == adapter)
+}
+
+type MakePlace =
+    dyn Fn() -> Pin<Box<dyn Future<Output = Result<Place, FixtureError>> + Send>> + Send + Sync;
+
+/// What the cases of one run share.
+struct Suite {
+    adapters: Result<AvailableAdapters, String>,
+    capabilities: Capabilities,
+    skipped: bool,
+    seed: Result<u64, String>,
+    make_place: Box<MakePlace>,
+}
+
+impl Suite {
+    fn new(fixture: impl Fixture) -> Self {
+        let adapter = fixture.adapter();
+        let name = adapter.name();
+        let capabilities = adapter.capabilities();
+        let adapters = match fixture.environment() {
+            Ok(()) => AvailableAdapters::new().with(adapter).map_err(|error| error.to_string()),
+            Err(sentence) => Err(format!(
+                "the environment of adapter {name:?} is not set up: {sentence}\n  \
+                 To skip its cases on purpose, set {SKIP}={name}"
+            )),
+        };
+        let fixture = Arc::new(fixture);
+        Self {
+            adapters,
+            capabilities,
+            skipped: is_skipped(name),
+            seed: seed(),
+            make_place: Box::new(move || {
+                let fixture = Arc::clone(&fixture);
+                Box::pin(async move { fixture.place().await })
+            }),
+        }
+    }
+}
+
+fn seed() -> Result<u64, String> {
+    match std::env::var(SEED) {
+        // A fresh hasher is keyed at random.
+        Err(_) => Ok(RandomState::new().hash_one(0)),
+        Ok(text) => text.parse().map_err(|_| format!("{SEED} is {text:?}, which is no number")),
+    }
+}
+
+fn trial(suite: &Arc<Suite>, case: &'static Case) -> Trial {
+    let absence = if suite.skipped {
+        Some("its adapter is skipped on purpose")
+    } else {
+        let absent = case.needs.filter(|needs| !needs.is_among(suite.capabilities));
+        absent.map(crate::case::Capability::absence)
+    };
+    let suite = Arc::clone(suite);
+    let is_absent = absence.is_some();
+    Trial::ignorable_test(case.name, move || match absence {
+        Some(why) => Ok(Completion::ignored_with(why)),
+        None => execute(&suite, case).map(|()| Completion::Completed),
+    })
+    .with_ignored_flag(is_absent)
+}
+
+/// Runs one case on a store of its own, and removes the store.
+fn execute(suite: &Suite, case: &'static Case) -> Result<(), Failed> {
+    let adapters = suite.adapters.as_ref()?;
+    let seed = *suite.seed.as_ref()?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let place = runtime
+        .block_on((suite.make_place)())
+        .map_err(|error| format!("no place for a store could be made: {}", chain(&*error)))?;
+
+    let journal = Arc::new(Journal::default());
+    let outcome = runtime.block_on(drive(
+        case,
+        World::open(adapters.clone(), place.options.clone(), seed, Arc::clone(&journal)),
+    ));
+    runtime.shutdown_timeout(Duration::from_secs(5));
+    drop(place);
+
+    outcome.map_err(|failure| {
+        Failed::from(format!(
+            "{failure}\n\n{}\n\nseed {seed}; to replay: {SEED}={seed} and the filter --exact {}",
+            journal.text(),
+            case.name
+        ))
+    })
+}
+
+/// Runs a case to its end, and judges what it left behind. A panic is a failure of the case.
+async fn drive(
+    case: &'static Case,
+    open: impl Future<Output = Outcome<World>> + Send + 'static,
+) -> Outcome {
+    let task = tokio::spawn(async move {
+        let mut world = open.await?;
+        (case.run)(&mut world).await?;
+        world.journal.check()?;
+        oracle::check(world.store.raw().as_ref(), &world.toolkit).await
+    });
+    let abort = task.abort_handle();
+    match tokio::time::timeout(TIME_LIMIT, task).await {
+        Ok(Ok(outcome)) => outcome,
+        Ok(Err(error)) => Err(Failure::new(panic_text(error))),
+        Err(_) => {
+            abort.abort();
+            Err(Failure::new(format!("the case was not done after {TIME_LIMIT:?}")))
+        }
+    }
+}
+
+fn panic_text(error: tokio::task::JoinError) -> String {
+    let Ok(payload) = error.try_into_panic() else {
+        return "the case was cancelled".into();
+    };
+    let text = payload
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| payload.downcast_ref::<&str>().copied());
+    format!("the case panicked: {}", text.unwrap_or("without a text"))
+}
+
+/// An error's text with those of its causes.
+fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        // Writing to a string cannot fail.
+        let _ = write!(text, ": {cause}");
+        source = cause.source();
+    }
+    text
+}
