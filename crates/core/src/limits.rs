@@ -55,8 +55,9 @@ pub(crate) fn check_text(what: &dyn std::fmt::Display, text: &str, limit: usize)
 
 /// Cuts an instant to the microsecond; refuses years outside 1 to 9999.
 pub(crate) fn check_instant(what: &dyn std::fmt::Display, instant: Timestamp) -> Result<Timestamp> {
-    if time::in_range(instant) {
-        Ok(time::floor_to_micros(instant))
+    let cut = time::floor_to_micros(instant);
+    if time::in_range(cut) {
+        Ok(cut)
     } else {
         Err(StoreError::invalid_input(format!(
             "{what} is {instant}; an instant lies in the years 1 to 9999"

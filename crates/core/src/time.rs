@@ -1,6 +1,6 @@
 //! Instants, and how they stand in JSON.
 
-use chrono::{DateTime, SubsecRound as _, TimeZone as _, Utc};
+use chrono::{DateTime, TimeZone as _, Utc};
 
 /// An instant in UTC, to the nanosecond; a call to a store cuts it to the microsecond.
 ///
@@ -33,8 +33,9 @@ pub fn never() -> Timestamp {
 /// # Ok::<(), chrono::ParseError>(())
 /// ```
 pub fn floor_to_micros(instant: Timestamp) -> Timestamp {
-    // A fraction is counted upwards from the second, before 1970 too: cutting digits is rounding down.
-    instant.trunc_subsecs(6)
+    // A fraction is counted upwards from the second, before 1970 too: cutting digits is rounding down. A leap second, which
+    // no database keeps, is the second after it.
+    from_micros(instant.timestamp_micros()).unwrap_or(instant)
 }
 
 /// The instant `micros` microseconds after 1970-01-01T00:00:00Z, as adapters keep it; `None` outside chrono's range.
