@@ -1,6 +1,8 @@
 //! Instants, and how they stand in JSON.
 
-use chrono::{DateTime, TimeZone as _, Utc};
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, TimeZone as _, Utc};
 
 /// An instant in UTC, to the nanosecond; a call to a store cuts it to the microsecond.
 ///
@@ -46,6 +48,12 @@ pub fn from_micros(micros: i64) -> Option<Timestamp> {
 /// Whether `instant` lies in the years 1 to 9999.
 pub(crate) fn in_range(instant: Timestamp) -> bool {
     (NEVER_SECONDS..YEAR_10000_SECONDS).contains(&instant.timestamp())
+}
+
+/// The instant that lies `age` before `now`; `None` before the year 1, where nothing lies.
+pub(crate) fn before(now: Timestamp, age: Duration) -> Option<Timestamp> {
+    let age = TimeDelta::from_std(age).ok()?;
+    now.checked_sub_signed(age).filter(|instant| in_range(*instant))
 }
 
 /// RFC 3339 with as many fraction digits as the instant has (0, 3, 6 or 9).

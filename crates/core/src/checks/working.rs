@@ -8,6 +8,7 @@ use crate::{
     WhereEvents, WhereJobs, WhereTransitions,
     checks::{Admitted, finding},
     limits::{check_name, check_text},
+    time,
 };
 
 pub(crate) fn claim(
@@ -93,7 +94,7 @@ pub(crate) fn resume(_: &Toolkit, id: PauseId) -> Result<Admitted<PauseId, bool>
 }
 
 pub(crate) fn purge(
-    _: &Toolkit,
+    toolkit: &Toolkit,
     mut request: PurgeRequest,
 ) -> Result<Admitted<PurgeRequest, Purged>> {
     let filter = finding::constraints(&request.filter)?;
@@ -109,6 +110,9 @@ pub(crate) fn purge(
         ));
     }
     request.filter = filter;
+    if request.older_than.is_some_and(|age| time::before(toolkit.now(), age).is_none()) {
+        return Ok(Admitted::Answer(Purged::default()));
+    }
     if request.max_events == Some(0) {
         return Ok(Admitted::Answer(Purged { more: true, ..Purged::default() }));
     }

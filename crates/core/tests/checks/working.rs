@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use blacksmith_store_core::{
     ClaimRequest, Claimed, ExpireRequest, ExtendRequest, MAX_CALL_ENTRIES, MAX_LEASE,
-    MAX_NAME_BYTES, MAX_REASON_BYTES, Pause, PurgeRequest, Purged, Result, Status, Store as _,
-    Timestamp, TransitionId, Want, WhereEvents, WhereJobs, WhereTransitions, never,
+    MAX_NAME_BYTES, MAX_REASON_BYTES, Pause, PurgePolicy, PurgeRequest, Purged, Result, Status,
+    Store as _, Timestamp, TransitionId, Want, WhereEvents, WhereJobs, WhereTransitions, never,
 };
 
 use crate::recording::Wrapped;
@@ -251,5 +251,21 @@ async fn a_purge_of_no_events_is_answered_without_the_adapter() -> Result<()> {
     let purged = purge(&wrapped, PurgeRequest::everything().with_max_events(0)).await?;
     assert!(purged.more);
     assert_eq!(wrapped.calls(), [""; 0]);
+    Ok(())
+}
+
+/// Nothing was ingested before the year 1; an adapter that subtracts an age from now would leave what an instant can be.
+#[tokio::test]
+async fn a_purge_of_what_nothing_is_old_enough_for_is_answered_without_the_adapter() -> Result<()> {
+    let years = |years: u64| Duration::from_hours(24 * 365) * u32::try_from(years).expect("a few");
+    let wrapped = Wrapped::new();
+    for age in [years(9_999), Duration::from_secs(u64::MAX), Duration::MAX] {
+        let purged = purge(&wrapped, PurgeRequest::everything().with_older_than(age)).await?;
+        assert_eq!(purged, Purged::default());
+        assert_eq!(wrapped.calls(), [""; 0], "{age:?}");
+    }
+    let policy = PurgePolicy::new(WhereEvents::default(), "@daily").with_older_than(years(1_000));
+    purge(&wrapped, PurgeRequest::of_policy(&policy)).await?;
+    assert_eq!(wrapped.received::<PurgeRequest>().older_than, Some(years(1_000)));
     Ok(())
 }
