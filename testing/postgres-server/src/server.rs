@@ -17,7 +17,7 @@ use crate::{Error, Settings, binaries, user::User};
 const USER: &str = "blacksmith";
 const PASSWORD: &str = "only-for-tests";
 /// A server that was killed reads its log again when it starts.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A PostgreSQL server. Dropping it stops and removes what was started.
 pub struct Server(Kind);
