@@ -92,6 +92,11 @@ impl AvailableAdapters {
         self.adapters.iter().map(AsRef::as_ref)
     }
 
+    /// The names that are known but not available, each with a sentence on how to have it.
+    pub fn absent(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        self.absent.iter().copied().filter(|(name, _)| self.get(name).is_none())
+    }
+
     /// The adapter of this name.
     pub fn get(&self, name: &str) -> Option<&dyn Adapter> {
         self.iter().find(|adapter| adapter.name() == name)
@@ -111,6 +116,11 @@ impl AvailableAdapters {
         };
         if from.is_empty() {
             return Err(StoreError::config(format!("`from` names no adapter; {available}")));
+        }
+        if options.names_a_url() {
+            return Err(StoreError::config(format!(
+                "`from` is the name of an adapter, and holds a URL, which goes into `url`; {available}"
+            )));
         }
         let Some(adapter) = self.get(from) else {
             let remedy = self.absent.iter().find(|(name, _)| *name == from);
