@@ -1,0 +1,11 @@
+DROP VIEW blacksmith_latest;
+DROP VIEW blacksmith_transitions;
+DROP TABLE blacksmith_counters;
+DROP TABLE blacksmith_pauses;
+DROP TABLE blacksmith_claims;
+DROP TABLE blacksmith_transition_ids;
+DROP TABLE blacksmith_log;
+DROP TABLE blacksmith_states;
+DROP TABLE blacksmith_jobs;
+DROP TABLE blacksmith_queues;
+DROP TABLE blacksmith_events;
