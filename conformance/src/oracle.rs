@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use blacksmith_store_core::{
-    Counts, Cursor, Job, JobId, MAX_PAGE_LIMIT, Order, Page, Result, Store, Timestamp, Toolkit,
+    Counts, Event, Job, JobId, MAX_PAGE_LIMIT, Order, Page, Result, Store, Timestamp, Toolkit,
     Transition, WhereEvents,
 };
 
@@ -13,8 +13,11 @@ use crate::{
     life,
 };
 
-/// Everything that a store holds of jobs, read through its own searches.
+/// Everything that a store holds, read through its own searches.
+#[derive(Debug, PartialEq)]
 pub(crate) struct Contents {
+    /// Every event with its jobs, in ascending id.
+    pub(crate) events: Vec<Event>,
     /// Every job, in ascending id.
     pub(crate) jobs: Vec<Job>,
     /// The transitions of each job, in the order of their sequences.
@@ -24,16 +27,9 @@ pub(crate) struct Contents {
 impl Contents {
     /// Reads a store page by page.
     pub(crate) async fn read(store: &dyn Store, toolkit: &Toolkit) -> Outcome<Self> {
-        let mut jobs = Vec::new();
-        let mut cursor = None;
-        while let Some(filter) = next_page(cursor, jobs.is_empty()) {
-            cursor = take(store.find_jobs(toolkit, filter).await, &mut jobs)?;
-        }
-        let mut transitions = Vec::new();
-        let mut cursor = None;
-        while let Some(filter) = next_page(cursor, transitions.is_empty()) {
-            cursor = take(store.find_transitions(toolkit, filter).await, &mut transitions)?;
-        }
+        let events = every(|filter| store.find_events(toolkit, filter)).await?;
+        let jobs = every(|filter| store.find_jobs(toolkit, filter)).await?;
+        let transitions = every(|filter| store.find_transitions(toolkit, filter)).await?;
 
         let mut chains: HashMap<JobId, Vec<Transition>> = HashMap::new();
         let mut ids = HashSet::new();
@@ -47,26 +43,30 @@ impl Contents {
         for chain in chains.values_mut() {
             chain.sort_by_key(|transition| transition.sequence);
         }
-        Ok(Self { jobs, chains })
+        Ok(Self { events, jobs, chains })
     }
 }
 
-fn next_page(cursor: Option<Cursor>, is_first: bool) -> Option<WhereEvents> {
-    let page = WhereEvents::default().with_order(Order::Oldest).with_limit(MAX_PAGE_LIMIT);
-    match cursor {
-        Some(cursor) => Some(page.with_cursor(cursor)),
-        None => is_first.then_some(page),
+/// Every entry of a search, page by page in ascending id.
+async fn every<T, F>(mut find: impl FnMut(WhereEvents) -> F) -> Outcome<Vec<T>>
+where
+    F: Future<Output = Result<Page<T>>>,
+{
+    let pages = WhereEvents::default().with_order(Order::Oldest).with_limit(MAX_PAGE_LIMIT);
+    let mut filter = pages.clone();
+    let mut all = Vec::new();
+    loop {
+        let page = find(filter).await?;
+        let is_empty = page.entries.is_empty();
+        all.extend(page.entries);
+        match page.meta.next_cursor {
+            None => return Ok(all),
+            Some(_) if is_empty => {
+                return Err(Failure::new("a page without entries leads to another one"));
+            }
+            Some(cursor) => filter = pages.clone().with_cursor(cursor),
+        }
     }
-}
-
-fn take<T>(page: Result<Page<T>>, into: &mut Vec<T>) -> Outcome<Option<Cursor>> {
-    let page = page?;
-    ensure!(
-        page.meta.next_cursor.is_none() || !page.entries.is_empty(),
-        "a page without entries has a next cursor"
-    );
-    into.extend(page.entries);
-    Ok(page.meta.next_cursor)
 }
 
 /// Checks a store after a case.
@@ -111,6 +111,8 @@ pub(crate) async fn check(store: &dyn Store, toolkit: &Toolkit) -> Outcome {
         )));
     }
 
+    check_events(&contents)?;
+
     let stats = store.stats(toolkit).await?;
     let told: Vec<_> = stats
         .iter()
@@ -129,4 +131,23 @@ pub(crate) async fn check(store: &dyn Store, toolkit: &Toolkit) -> Outcome {
         )?;
     }
     Ok(())
+}
+
+/// Every event carries its jobs, as they are found alone, and every job has its event.
+fn check_events(contents: &Contents) -> Outcome {
+    let mut jobs: HashMap<_, Vec<&Job>> = HashMap::new();
+    for job in &contents.jobs {
+        jobs.entry(job.event_id).or_default().push(job);
+    }
+    for event in &contents.events {
+        let alone = jobs.remove(&Some(event.id)).unwrap_or_default();
+        let carried: Vec<&Job> = event.jobs.iter().collect();
+        expect_eq(format!("the jobs that event {} carries", event.id), carried, alone)?;
+    }
+    match jobs.into_values().next() {
+        None => Ok(()),
+        Some(orphans) => {
+            Err(Failure::new(format!("jobs are left without their event: {orphans:?}")))
+        }
+    }
 }

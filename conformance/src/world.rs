@@ -11,6 +11,7 @@ use crate::{
     failure::{Failure, Outcome, ensure, expect_eq},
     handle::Handle,
     journal::Journal,
+    oracle::Contents,
 };
 
 /// The actor of claims that a case does not care about.
@@ -200,6 +201,17 @@ impl World {
     /// The states through which a job went.
     pub(crate) async fn states(&self, job: JobId) -> Outcome<Vec<Status>> {
         Ok(self.history(job).await?.iter().map(|transition| transition.state_after).collect())
+    }
+
+    /// Everything that the store holds.
+    pub(crate) async fn contents(&self) -> Outcome<Contents> {
+        Contents::read(self.store.raw().as_ref(), &self.toolkit).await
+    }
+
+    /// Fails if anything was stored, changed or removed since `before`.
+    pub(crate) async fn expect_unchanged(&self, what: impl Display, before: &Contents) -> Outcome {
+        let after = self.contents().await?;
+        expect_eq(format!("{what}: nothing is stored, changed or removed"), &after, before)
     }
 
     /// Fails unless a job's latest transition is this one.
