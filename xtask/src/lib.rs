@@ -1,1 +1,0 @@
-//! Every step of CI as a subcommand.
