@@ -17,9 +17,8 @@ const USAGE: &str = "\
 Usage:
   cargo xtask ci [STEP]...             everything that CI checks, or these steps of it:
                                        fmt, tree, clippy, doc, deny, package, test
-  cargo xtask test [OPTION]... [-- ARGUMENT]...
-                                       runs every test there is; the arguments go to `cargo test`
-      --without-postgres               leaves the tests out, on purpose, that need a PostgreSQL server
+  cargo xtask test                     every test there is, doctests included
+      --without-postgres               leaves out, on purpose, those that need a PostgreSQL server
 ";
 
 /// The steps of CI, in order: what fails soonest comes first, the tests last.

@@ -20,24 +20,16 @@ const CONFORMANCE_SKIP: &str = "BLACKSMITH_CONFORMANCE_SKIP";
 #[derive(Default)]
 pub(crate) struct Options {
     without_postgres: bool,
-    arguments: Vec<String>,
 }
 
 impl Options {
     /// `None` for an option that there is not.
     pub(crate) fn parse(arguments: &[&str]) -> Option<Self> {
-        let mut options = Self::default();
-        let mut arguments = arguments.iter();
-        while let Some(argument) = arguments.next() {
-            match *argument {
-                "--without-postgres" => options.without_postgres = true,
-                "--" => {
-                    options.arguments = arguments.by_ref().map(|&rest| rest.to_owned()).collect();
-                }
-                _ => return None,
-            }
+        match arguments {
+            [] => Some(Self::default()),
+            ["--without-postgres"] => Some(Self { without_postgres: true }),
+            _ => None,
         }
-        Some(options)
     }
 }
 
@@ -98,7 +90,7 @@ pub(crate) fn run(options: &Options) -> Result<Sum> {
         command.env(postgres::ENV_URL, server.url("postgres"));
         Some(server)
     };
-    command.args(&options.arguments).stdout(Stdio::piped());
+    command.stdout(Stdio::piped());
 
     announce(&command);
     let mut child = command.spawn()?;
