@@ -1,1 +1,44 @@
 //! The terminal of Blacksmith store: ingest, find, retry, discard, pause, purge, migrate.
+//!
+//! The binary `blacksmith` is [`run`] with the adapters that are compiled in. A program that has an adapter of its own gets
+//! the whole terminal for it with one line, and every command works on it:
+//!
+//! ```no_run
+//! use std::process::ExitCode;
+//! use blacksmith_cli::blacksmith_store::{AvailableAdapters, CompiledIn as _};
+//!
+//! fn main() -> ExitCode {
+//!     blacksmith_cli::run(&AvailableAdapters::compiled_in()) // .with(their::adapter())?
+//! }
+//! ```
+
+mod actor;
+mod arguments;
+mod commands;
+mod confirm;
+mod context;
+mod details;
+mod exit;
+mod failure;
+mod filter_flags;
+mod ingest;
+mod instant;
+mod interrupt;
+mod listing;
+mod moving;
+mod page_flags;
+mod progress;
+mod resend;
+mod route;
+mod run;
+mod secrets;
+mod store_choice;
+mod table;
+mod terminal;
+#[cfg(test)]
+mod testing;
+mod visible;
+
+pub use blacksmith_store;
+
+pub use crate::run::run;

@@ -1,0 +1,70 @@
+//! The command line.
+
+use clap::{Parser, Subcommand};
+
+use crate::{
+    commands::{
+        discard::DiscardArgs,
+        events::Events,
+        ingest::{self, IngestArgs},
+        jobs::Jobs,
+        migrate::Migrate,
+        pause::{PauseArgs, ResumeArgs},
+        purge::PurgeArgs,
+        retry::RetryArgs,
+        transitions::Transitions,
+    },
+    context::GlobalFlags,
+    exit::EXIT_CODES,
+};
+
+/// A database used as a queue: store events, look at their jobs, retry, discard, pause, purge
+#[derive(Parser, Debug)]
+#[command(
+    name = "blacksmith",
+    version,
+    after_long_help = EXIT_CODES,
+    disable_help_subcommand = true,
+    max_term_width = 110
+)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) global: GlobalFlags,
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum Command {
+    /// Store events, one JSON object a line
+    #[command(after_long_help = ingest::LINES)]
+    Ingest(IngestArgs),
+    /// Find events
+    #[command(subcommand)]
+    Events(Events),
+    /// Find jobs
+    #[command(subcommand)]
+    Jobs(Jobs),
+    /// Find transitions, the steps in the lives of jobs
+    #[command(subcommand)]
+    Transitions(Transitions),
+    /// Count the jobs of every destination by status
+    Stats,
+    /// Run jobs again, whatever became of them; a filter without --status means failed, unknown and discarded ones
+    Retry(RetryArgs),
+    /// Give jobs up; a filter without --status means all that wait: failed, unknown, acknowledged and awaiting ones
+    Discard(DiscardArgs),
+    /// Hold back the jobs of a destination, or of one action, until it is resumed
+    Pause(PauseArgs),
+    /// End pauses
+    Resume(ResumeArgs),
+    /// List what is paused
+    Pauses,
+    /// Delete events with their jobs and history
+    Purge(PurgeArgs),
+    /// Bring the database's schema up to date, or take it back
+    #[command(subcommand)]
+    Migrate(Migrate),
+    /// List the adapters of this program
+    Adapters,
+}

@@ -1,0 +1,13 @@
+//! The commands, a module each.
+
+pub(crate) mod adapters;
+pub(crate) mod discard;
+pub(crate) mod events;
+pub(crate) mod ingest;
+pub(crate) mod jobs;
+pub(crate) mod migrate;
+pub(crate) mod pause;
+pub(crate) mod purge;
+pub(crate) mod retry;
+pub(crate) mod stats;
+pub(crate) mod transitions;

@@ -1,0 +1,183 @@
+//! `blacksmith jobs`
+
+use blacksmith_store::{
+    Count, Job, JobId, Order, Page, Status, Store, StoreError, Toolkit, Transition, WhereEvents,
+};
+use clap::{Args, Subcommand};
+use serde::Serialize;
+
+use crate::{
+    context::Context,
+    details::{Details, Member, Payloads},
+    exit::Exit,
+    failure::Result,
+    filter_flags::{FilterFlags, id},
+    instant::{brief, exact},
+    listing::{self, Listed},
+    page_flags::PageFlags,
+    table::{Column, Table},
+};
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum Jobs {
+    /// List the jobs that match
+    List(Box<ListArgs>),
+    /// Show a job with every attempt to run it
+    Show(ShowArgs),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ListArgs {
+    #[command(flatten)]
+    filter: FilterFlags,
+    #[command(flatten)]
+    page: PageFlags,
+    /// Leave context and data out of --json
+    #[arg(long)]
+    without_payloads: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ShowArgs {
+    /// The job
+    #[arg(value_parser = id::<JobId>)]
+    id: JobId,
+    /// Print this payload alone, byte for byte
+    #[arg(long, value_name = "MEMBER", conflicts_with = "json")]
+    raw: Option<Member>,
+}
+
+pub(crate) async fn run(context: &mut Context<'_>, command: &Jobs) -> Result<Exit> {
+    match command {
+        Jobs::List(args) => {
+            let mut filter = args.filter.to_filter()?;
+            filter.without_payloads |= args.without_payloads || !context.json;
+            listing::list::<Job>(context, filter, &args.page).await
+        }
+        Jobs::Show(args) => show(context, args).await,
+    }
+}
+
+impl Listed for Job {
+    const NAME: &'static str = "jobs";
+    const COLUMNS: &'static [Column] = &[
+        Column::whole("ID"),
+        Column::text("DESTINATION"),
+        Column::text("ACTION"),
+        Column::text("STATUS"),
+        Column::number("ATTEMPT"),
+        Column::whole("SINCE"),
+        Column::whole("DUE"),
+        Column::text("ERROR"),
+    ];
+
+    fn row(&self) -> Vec<String> {
+        let latest = self.transition.as_ref();
+        vec![
+            self.id.to_string(),
+            self.destination.clone(),
+            self.action.clone(),
+            latest.map(|latest| latest.state_after.to_string()).unwrap_or_default(),
+            latest.map(|latest| latest.attempt.to_string()).unwrap_or_default(),
+            brief(latest.and_then(|latest| latest.created_at)),
+            brief(latest.and_then(|latest| latest.run_at)),
+            latest.map(error_text).unwrap_or_default(),
+        ]
+    }
+
+    async fn find(
+        store: &dyn Store,
+        toolkit: &Toolkit,
+        filter: WhereEvents,
+    ) -> Result<Page<Self>, StoreError> {
+        store.find_jobs(toolkit, filter).await
+    }
+}
+
+/// Why, as far as it fits a table.
+pub(crate) fn error_text(transition: &Transition) -> String {
+    const LONGEST: usize = 80;
+    let Some(error) = &transition.error else { return String::new() };
+    let text = error.to_string();
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
+}
+
+/// A job and its whole chain.
+#[derive(Serialize)]
+struct Story<'a> {
+    job: &'a Job,
+    transitions: &'a [Transition],
+}
+
+async fn show(context: &mut Context<'_>, args: &ShowArgs) -> Result<Exit> {
+    let store = context.open().await?;
+    let job = store.find_job(&context.toolkit(), args.id).await?;
+    let payloads = Payloads { context: job.context.as_ref(), data: job.data.as_ref() };
+    if let Some(member) = args.raw {
+        payloads.print_raw(member, &mut context.terminal)?;
+        return Ok(Exit::Done);
+    }
+    let transitions = chain(context, &*store, job.id).await?;
+    let terminal = &mut context.terminal;
+    if context.json {
+        terminal.print_json(&Story { job: &job, transitions: &transitions })?;
+        return Ok(Exit::Done);
+    }
+    Details::default()
+        .with("job", job.id)
+        .with_optional("event", job.event_id)
+        .with("destination", &job.destination)
+        .with("action", &job.action)
+        .with_optional("version", job.version.as_ref())
+        .with("created", exact(job.created_at))
+        .with_optional("parent job", job.parent_job_id)
+        .with("status", standing(&job))
+        .with_optional("error", job.transition.as_ref().and_then(|latest| latest.error.as_ref()))
+        .print(terminal)?;
+    terminal.print("")?;
+    let rows: Vec<_> = transitions.iter().map(Listed::row).collect();
+    Table::new(Transition::COLUMNS).print(&rows, terminal)?;
+    payloads.print(terminal)?;
+    Ok(Exit::Done)
+}
+
+/// Every transition of a job, oldest first.
+async fn chain(context: &Context<'_>, store: &dyn Store, id: JobId) -> Result<Vec<Transition>> {
+    let mut filter = WhereEvents::of_job(id)
+        .with_order(Order::Oldest)
+        .with_count(Count::None)
+        .with_limit(blacksmith_store::MAX_PAGE_LIMIT);
+    let mut transitions = Vec::new();
+    loop {
+        let page = store.find_transitions(&context.toolkit(), filter.clone()).await?;
+        transitions.extend(page.entries);
+        match page.meta.next_cursor {
+            Some(cursor) => filter = filter.with_cursor(cursor),
+            None => return Ok(transitions),
+        }
+    }
+}
+
+/// Where a job stands, in words.
+pub(crate) fn standing(job: &Job) -> String {
+    let Some(latest) = &job.transition else { return "not stored".to_owned() };
+    let since = exact(latest.created_at);
+    let mut parts = vec![match latest.state_after {
+        Status::Executing => format!("executing since {since}, attempt {}", latest.attempt),
+        status => format!("{status} since {since}, {} begun", runs(latest.attempt)),
+    }];
+    parts.extend(latest.actor.as_ref().map(|actor| format!("by {actor}")));
+    let due = latest.run_at.filter(|_| latest.state_after.is_waiting());
+    parts.extend(due.map(|due| format!("due at {}", exact(Some(due)))));
+    parts.join(", ")
+}
+
+fn runs(attempt: u32) -> String {
+    match attempt {
+        1 => "1 run".to_owned(),
+        attempt => format!("{attempt} runs"),
+    }
+}

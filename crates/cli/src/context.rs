@@ -1,0 +1,68 @@
+//! What every command gets.
+
+use std::{sync::Arc, time::Duration};
+
+use blacksmith_store::{AvailableAdapters, Migrator, Options, Store, Toolkit};
+use clap::Args;
+
+use crate::{failure::Result, instant, store_choice::StoreFlags, terminal::Terminal};
+
+/// Flags of every command.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct GlobalFlags {
+    #[command(flatten)]
+    store: StoreFlags,
+    /// How long a call to the store may take [default: as long as it takes]
+    #[arg(long, global = true, value_name = "DURATION", value_parser = instant::duration, help_heading = "Store")]
+    timeout: Option<Duration>,
+    /// The result as JSON
+    #[arg(long, global = true, help_heading = "Output")]
+    json: bool,
+    /// No progress and no notes on standard error
+    #[arg(long, short, global = true, help_heading = "Output")]
+    pub(crate) quiet: bool,
+}
+
+/// The adapters, the flags of every command, and where to read and write.
+pub(crate) struct Context<'a> {
+    pub(crate) adapters: &'a AvailableAdapters,
+    pub(crate) terminal: Terminal,
+    /// The result is asked for as JSON.
+    pub(crate) json: bool,
+    flags: GlobalFlags,
+    toolkit: Toolkit,
+}
+
+impl<'a> Context<'a> {
+    pub(crate) fn new(
+        adapters: &'a AvailableAdapters,
+        flags: GlobalFlags,
+        mut terminal: Terminal,
+    ) -> Self {
+        terminal.set_quiet(flags.quiet);
+        Self { adapters, terminal, json: flags.json, flags, toolkit: Toolkit::new() }
+    }
+
+    /// The options of the chosen store.
+    pub(crate) fn options(&self) -> Result<Options> {
+        self.flags.store.options()
+    }
+
+    /// Opens the chosen store.
+    pub(crate) async fn open(&self) -> Result<Arc<dyn Store>> {
+        Ok(self.adapters.open(self.options()?).await?)
+    }
+
+    /// The migrations of the chosen store.
+    pub(crate) async fn migrator(&self) -> Result<Box<dyn Migrator>> {
+        Ok(self.adapters.migrator(&self.options()?).await?)
+    }
+
+    /// A toolkit for one call, whose deadline starts now.
+    pub(crate) fn toolkit(&self) -> Toolkit {
+        match self.flags.timeout {
+            Some(timeout) => self.toolkit.clone().with_timeout(timeout),
+            None => self.toolkit.clone(),
+        }
+    }
+}

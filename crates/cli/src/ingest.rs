@@ -1,0 +1,12 @@
+//! Lines of JSON on their way into a store: read, made into events, collected into batches, sent.
+
+mod batches;
+mod line;
+mod lines;
+mod sending;
+
+pub(crate) use self::{
+    batches::{Batch, Input, read},
+    lines::BadLine,
+    sending::{Sender, Summary},
+};
