@@ -66,7 +66,7 @@ impl Pagination {
         let last = count.div_ceil(limit.max(1)).max(1);
         let pages = Self::uncounted(offset, limit, false);
         Self {
-            next: Some(pages.current + 1).filter(|next| *next <= last),
+            next: pages.current.checked_add(1).filter(|next| *next <= last),
             last: Some(last),
             ..pages
         }
