@@ -3,17 +3,21 @@
 mod apply;
 mod atomic_batches;
 mod bytes;
+mod claims;
 mod compare_and_set;
 mod conflicts;
 mod deadlines;
 mod dropped_futures;
 mod durability;
+mod errors;
+mod filters;
 mod handles;
 mod hostile_strings;
 mod idempotency;
 mod lifecycle;
 mod limits;
 mod maintain;
+mod paging;
 mod purge;
 mod registry;
 mod round_trip;
@@ -34,6 +38,12 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Case> {
         lifecycle::CASES,
         compare_and_set::CASES,
         apply::CASES,
+        filters::CASES,
+        paging::CASES,
+        errors::CASES,
+        claims::CASES,
+        claims::next_due::CASES,
+        claims::concurrent::CASES,
         purge::CASES,
         stats::CASES,
         bytes::CASES,

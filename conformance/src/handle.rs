@@ -9,7 +9,7 @@ use blacksmith_store_core::{
     WhereEvents,
 };
 
-use crate::{failure::limited, journal::Journal};
+use crate::journal::{Journal, summary};
 
 /// A handle on the store under test; every call is written into the case's journal.
 #[derive(Clone)]
@@ -26,7 +26,7 @@ macro_rules! calls {
         pub(crate) async fn $method(&self $(, $argument: $type)?) -> Result<$answer> {
             #[allow(unused_mut, unused_assignments, reason = "some methods take nothing")]
             let mut request = String::new();
-            $(request = limited(&$argument, 400);)?
+            $(request = summary(&$argument);)?
             let answer = self.raw().$method(&self.toolkit $(, $argument)?).await;
             self.journal.record(stringify!($method), &request, answer.as_ref());
             answer

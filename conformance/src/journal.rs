@@ -33,7 +33,7 @@ impl Journal {
         T: Debug,
     {
         let text = match &answer {
-            Ok(answer) => limited(answer, 400),
+            Ok(answer) => summary(answer),
             Err(error) => format!("refused: {error}"),
         };
         let mut state = self.state();
@@ -72,6 +72,37 @@ impl Journal {
     }
 }
 
+/// A value's `Debug` text without the members that are not set, cut to what a reader takes in.
+pub(crate) fn summary(value: &dyn Debug) -> String {
+    const SHOWN: usize = 500;
+    let text = limited(value, 4 * SHOWN);
+    let mut short = String::with_capacity(text.len());
+    for member in text.split(", ") {
+        let (member, closing) = match member.split_once(": None") {
+            Some((name, closing)) if is_name(name) => ("", closing),
+            _ => (member, ""),
+        };
+        if !short.is_empty() && !member.is_empty() {
+            short.push_str(", ");
+        }
+        short.push_str(member);
+        short.push_str(closing);
+    }
+    limited_text(short, SHOWN)
+}
+
+fn is_name(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+}
+
+fn limited_text(mut text: String, limit: usize) -> String {
+    if let Some((cut, _)) = text.char_indices().nth(limit) {
+        text.truncate(cut);
+        text.push('…');
+    }
+    text
+}
+
 fn violation(operation: &str, error: &StoreError) -> Option<String> {
     let is_about_the_request = matches!(
         error.kind(),
@@ -92,5 +123,24 @@ fn violation(operation: &str, error: &StoreError) -> Option<String> {
         ))
     } else {
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_summary_leaves_out_what_is_not_set() {
+        let job = blacksmith_store_core::Job::new(
+            blacksmith_store_core::JobId::from_bytes([0; 20]),
+            "crm",
+            "upsert",
+        );
+        assert_eq!(
+            summary(&[job.with_version("1")]),
+            "[Job { id: JobId(000000000000000000000000000), destination: \"crm\", \
+             action: \"upsert\", version: Some(\"1\") }]"
+        );
     }
 }
