@@ -3,6 +3,7 @@
 use std::{
     env,
     error::Error,
+    ffi::OsString,
     path::Path,
     process::{Command, Stdio},
 };
@@ -15,9 +16,14 @@ pub(crate) fn root() -> &'static Path {
     here.parent().unwrap_or(here)
 }
 
-/// The cargo that runs this program, with arguments parted by spaces.
+/// The cargo that runs this program.
+pub(crate) fn program() -> OsString {
+    env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
+}
+
+/// That cargo, with arguments parted by spaces.
 pub(crate) fn cargo(arguments: &str) -> Command {
-    let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    let mut command = Command::new(program());
     command.current_dir(root()).args(arguments.split_whitespace()).stdin(Stdio::null());
     command
 }

@@ -6,13 +6,13 @@ use std::{
     process::Stdio,
 };
 
-use blacksmith_testing_postgres_server as postgres;
+use crate::command::{Result, announce, cargo, program};
 
-use crate::command::{Result, announce, cargo};
+/// Starts a PostgreSQL server for the command that it is given.
+const POSTGRES_SERVER: &str = "blacksmith-testing-postgres-server";
 
-/// The crates whose tests need a PostgreSQL server.
-const NEEDING_POSTGRES: [&str; 2] =
-    ["blacksmith-store-postgres", "blacksmith-testing-postgres-server"];
+/// The crates whose tests need one.
+const NEEDING_POSTGRES: [&str; 2] = [POSTGRES_SERVER, "blacksmith-store-postgres"];
 
 /// Names adapters whose conformance cases are skipped on purpose.
 const CONFORMANCE_SKIP: &str = "BLACKSMITH_CONFORMANCE_SKIP";
@@ -78,17 +78,18 @@ impl fmt::Display for Sum {
 
 /// Runs all tests, whichever fail, doctests included.
 pub(crate) fn run(options: &Options) -> Result<Sum> {
-    let mut command = cargo("test --workspace --all-features --locked --no-fail-fast");
-    let server = if options.without_postgres {
+    const TEST: &str = "test --workspace --all-features --locked --no-fail-fast";
+    let mut command = if options.without_postgres {
         eprintln!("warning: on purpose without the tests that need a PostgreSQL server");
+        let mut command = cargo(TEST);
         command.args(NEEDING_POSTGRES.iter().flat_map(|package| ["--exclude", package]));
         command.env(CONFORMANCE_SKIP, "postgres");
-        None
+        command
     } else {
         // One server for all test programs, or the one that the environment names.
-        let server = postgres::Server::start()?;
-        command.env(postgres::ENV_URL, server.url("postgres"));
-        Some(server)
+        let mut command = cargo(&format!("run --quiet --locked --package {POSTGRES_SERVER} --"));
+        command.arg(program()).args(TEST.split(' '));
+        command
     };
     command.stdout(Stdio::piped());
 
@@ -106,7 +107,6 @@ pub(crate) fn run(options: &Options) -> Result<Sum> {
         }
     }
     let status = child.wait()?;
-    drop(server);
     if !status.success() && sum.failed == 0 {
         eprintln!("error: not all tests ran to their end: {status}");
         sum.failed = 1;
