@@ -68,3 +68,15 @@ pub(crate) enum Command {
     /// List the adapters of this program
     Adapters,
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn flags_do_not_collide() {
+        Arguments::command().debug_assert();
+    }
+}

@@ -95,7 +95,7 @@ pub(crate) struct FilterFlags {
     job: Option<JobId>,
     /// A filter as JSON, as `where` in --json shows it; @FILE reads it from a file
     #[arg(long = "where", value_name = "JSON|@FILE")]
-    json: Option<String>,
+    where_json: Option<String>,
 }
 
 /// Parses an id, saying what is wrong with it.
@@ -115,7 +115,7 @@ impl FilterFlags {
     /// `Usage` where both say the same thing, `--where` is no filter, or other constraints stand beside an id, which a store
     /// would ignore.
     pub(crate) fn to_filter(&self) -> Result<WhereEvents> {
-        let mut filter = match &self.json {
+        let mut filter = match &self.where_json {
             Some(json) => read_filter(json)?,
             None => WhereEvents::default(),
         };

@@ -35,9 +35,12 @@ mod secrets;
 mod store_choice;
 mod table;
 mod terminal;
-#[cfg(test)]
+#[cfg(all(test, feature = "memory"))]
 mod testing;
+#[cfg(all(test, feature = "memory"))]
+mod tests;
 mod visible;
+mod wording;
 
 pub use blacksmith_store;
 

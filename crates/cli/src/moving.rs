@@ -22,6 +22,7 @@ use crate::{
     progress::Progress,
     resend::resend,
     table::Table,
+    wording::counted,
 };
 
 /// Jobs read and moved in one step.
@@ -111,7 +112,7 @@ pub(crate) async fn run(
         };
         if flags.confirm.wants_preview() {
             let (count, preview) = preview(context, &*store, &selection, flags.limit, step).await?;
-            let question = format!("{} {count} jobs?", capitalised(step.verb));
+            let question = format!("{} {}?", capitalised(step.verb), counted(count, "job"));
             if !flags.confirm.go_ahead(&preview, &question, &mut context.terminal)? {
                 return Ok(Exit::Done);
             }
@@ -156,7 +157,7 @@ fn report(context: &mut Context<'_>, step: &Move<'_>, tally: &Tally) -> Result<(
     if context.json {
         return context.terminal.print_json(tally);
     }
-    let mut parts = vec![format!("{} jobs {}", tally.done, step.done)];
+    let mut parts = vec![format!("{} {}", counted(tally.done, "job"), step.done)];
     let others = [
         (tally.left_alone, "left alone"),
         (tally.changed_meanwhile, "changed meanwhile"),
@@ -210,7 +211,7 @@ async fn preview(
         }
     };
     let count = count.min(limit.unwrap_or(u64::MAX));
-    let mut lines = vec![format!("{count} jobs to {}", step.verb)];
+    let mut lines = vec![format!("{} to {}", counted(count, "job"), step.verb)];
     let rows: Vec<_> = first.iter().map(Job::row).collect();
     lines.extend(Table::new(Job::COLUMNS).lines(&rows, false));
     if count > first.len() as u64 {

@@ -45,3 +45,51 @@ where
         tries += 1;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use blacksmith_store::{AvailableAdapters, ErrorKind};
+
+    use super::*;
+    use crate::{context::GlobalFlags, failure::Failure, terminal::Terminal};
+
+    /// The answer to a call that fails `failures` times, and how often it was made.
+    async fn sent(failures: u32, error: impl Fn() -> StoreError) -> (Result<u32>, u32) {
+        let adapters = AvailableAdapters::new();
+        let mut context = Context::new(&adapters, GlobalFlags::default(), Terminal::of_process());
+        context.terminal.set_quiet(true);
+        let sent = Cell::new(0);
+        let call = |_| {
+            sent.set(sent.get() + 1);
+            let answer = if sent.get() > failures { Ok(sent.get()) } else { Err(error()) };
+            async move { answer }
+        };
+        let answer = resend(&mut context, &Interrupt::default(), call).await;
+        (answer, sent.get())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_is_sent_until_it_is_answered() {
+        let busy = || StoreError::unavailable("busy");
+        let lost = || StoreError::unavailable("lost").with_retry(Retry::OutcomeUnknown);
+        assert!(matches!(sent(0, busy).await, (Ok(1), 1)));
+        assert!(matches!(sent(3, busy).await, (Ok(4), 4)));
+        assert!(matches!(sent(9, lost).await, (Ok(10), 10)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_is_not_sent_for_ever_and_not_where_it_cannot_help() {
+        let (given_up, times) = sent(u32::MAX, || StoreError::timeout("slow")).await;
+        assert!(
+            matches!(given_up, Err(Failure::Store(error)) if error.kind() == ErrorKind::Timeout)
+        );
+        assert_eq!(times, TRIES);
+        let (refused, times) = sent(u32::MAX, || StoreError::conflict("no")).await;
+        assert!(
+            matches!(refused, Err(Failure::Store(error)) if error.kind() == ErrorKind::Conflict)
+        );
+        assert_eq!(times, 1);
+    }
+}

@@ -109,7 +109,7 @@ impl Table {
 /// Spaces between columns.
 const GAP: u16 = 2;
 
-#[cfg(test)]
+#[cfg(all(test, feature = "memory"))]
 mod tests {
     use super::*;
     use crate::testing::Captured;

@@ -44,7 +44,7 @@ impl Terminal {
     }
 
     /// One for tests: what is printed goes to `output` and `errors`; a person answers with `answers`, if there is one.
-    #[cfg(test)]
+    #[cfg(all(test, feature = "memory"))]
     pub(crate) fn for_test(
         output: impl Write + 'static,
         errors: impl Write + 'static,

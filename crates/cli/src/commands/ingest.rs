@@ -12,6 +12,7 @@ use crate::{
     interrupt::Interrupt,
     progress::Progress,
     route::Route,
+    wording::counted,
 };
 
 /// What a line may say, for the long help.
@@ -93,8 +94,12 @@ fn tell(context: &mut Context<'_>, summary: &Summary) -> Result<()> {
     } else {
         let Summary { added, bad_lines, .. } = summary;
         context.terminal.print(format_args!(
-            "{} events, {} jobs added; {} events, {} jobs known; {bad_lines} lines bad",
-            added.events, added.jobs, added.events_known, added.jobs_known
+            "{}, {} added; {}, {} known; {} bad",
+            counted(added.events, "event"),
+            counted(added.jobs, "job"),
+            counted(added.events_known, "event"),
+            counted(added.jobs_known, "job"),
+            counted(*bad_lines, "line"),
         ))?;
     }
     context.terminal.flush()

@@ -48,7 +48,7 @@ pub(crate) struct ResumeArgs {
 pub(crate) async fn pause(context: &mut Context<'_>, args: &PauseArgs) -> Result<Exit> {
     let store = context.open().await?;
     let others = store.pauses(&context.toolkit()).await?;
-    let others = others.iter().filter(|other| target_of(other) == args.target).count();
+    let is_paused = others.iter().any(|other| target_of(other) == args.target);
 
     let id = context.toolkit().pause_id();
     let mut pause = Pause::new(id, &args.target.destination, args.actor.name());
@@ -61,9 +61,9 @@ pub(crate) async fn pause(context: &mut Context<'_>, args: &PauseArgs) -> Result
     };
     resend(context, &interrupt, call).await?;
 
-    if others > 0 {
+    if is_paused {
         context.terminal.note(format_args!(
-            "{} was paused {others} times already; it stays paused until the last pause ends",
+            "there is another pause of {}; it stays paused until its last pause ends",
             args.target
         ));
     }

@@ -20,6 +20,7 @@ use crate::{
     progress::Progress,
     resend::resend,
     table::Table,
+    wording::counted,
 };
 
 /// Events deleted in one call, so that Ctrl-C is heeded between calls.
@@ -56,7 +57,8 @@ pub(crate) async fn run(context: &mut Context<'_>, args: &PurgeArgs) -> Result<E
     let store = context.open().await?;
     if args.confirm.wants_preview() {
         let preview = preview(context, &*store, &request).await?;
-        let question = format!("Delete {} events with their jobs and history?", preview.to_delete);
+        let question =
+            format!("Delete {} with jobs and history?", counted(preview.to_delete, "event"));
         if !args.confirm.go_ahead(&preview.lines, &question, &mut context.terminal)? {
             return Ok(Exit::Done);
         }
@@ -132,11 +134,15 @@ async fn purge(
 
 fn told(purged: &Purged) -> String {
     let Purged { events, jobs, transitions, left_unfinished, left_recent, .. } = purged;
-    let mut parts =
-        vec![format!("{events} events, {jobs} jobs, {transitions} transitions deleted")];
+    let mut parts = vec![format!(
+        "{}, {}, {} deleted",
+        counted(*events, "event"),
+        counted(*jobs, "job"),
+        counted(*transitions, "transition")
+    )];
     let left = [(left_unfinished, "with unfinished jobs"), (left_recent, "of the last hour")];
     let left = left.into_iter().filter(|(count, _)| **count > 0);
-    parts.extend(left.map(|(count, why)| format!("{count} events {why} left alone")));
+    parts.extend(left.map(|(count, why)| format!("{} {why} left alone", counted(*count, "event"))));
     if purged.more {
         parts.push("there may be more".to_owned());
     }
