@@ -14,10 +14,12 @@ mod filters;
 mod handles;
 mod hostile_strings;
 mod idempotency;
+mod leases;
 mod lifecycle;
 mod limits;
 mod maintain;
 mod paging;
+mod pauses;
 mod purge;
 mod registry;
 mod round_trip;
@@ -44,7 +46,11 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Case> {
         claims::CASES,
         claims::next_due::CASES,
         claims::concurrent::CASES,
+        leases::CASES,
+        leases::expiry::CASES,
+        pauses::CASES,
         purge::CASES,
+        purge::volume::CASES,
         stats::CASES,
         bytes::CASES,
         timestamps::CASES,

@@ -174,7 +174,7 @@ impl World {
         expect_eq("one new transition is appended", (appended.new, appended.known), (1, 0))
     }
 
-    /// A new job of the destination in this state, as the store returns it.
+    /// A new job in this state, as the store returns it; nothing else may be due at its destination.
     pub(crate) async fn job_in(&self, destination: &str, status: Status) -> Outcome<Job> {
         match status {
             Status::Acknowledged => self.stored_job(destination).await,
