@@ -51,6 +51,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Case> {
         pauses::CASES,
         purge::CASES,
         purge::volume::CASES,
+        purge::volume::CASES,
         stats::CASES,
         bytes::CASES,
         timestamps::CASES,
