@@ -2,10 +2,15 @@
 
 use std::{sync::Arc, time::Duration};
 
-use blacksmith_store::{AvailableAdapters, Migrator, Options, Store, Toolkit};
+use blacksmith_store::{AvailableAdapters, Migrator, Options, Store, StoreError, Toolkit};
 use clap::Args;
 
-use crate::{failure::Result, instant, store_choice::StoreFlags, terminal::Terminal};
+use crate::{
+    failure::{Failure, Result},
+    instant,
+    store_choice::{StoreFlags, existing_only, is_absent},
+    terminal::Terminal,
+};
 
 /// Flags of every command.
 #[derive(Args, Clone, Debug, Default)]
@@ -48,13 +53,27 @@ impl<'a> Context<'a> {
         self.flags.store.options()
     }
 
-    /// Opens the chosen store.
+    /// Opens the chosen store, which must be there: who looks into the wrong folder shall not find an empty store.
     pub(crate) async fn open(&self) -> Result<Arc<dyn Store>> {
+        let options = existing_only(self.options()?);
+        let is_absent = is_absent(&options);
+        self.adapters.open(options).await.map_err(|error| absent(error, is_absent))
+    }
+
+    /// Opens the chosen store, and makes it where there is none.
+    pub(crate) async fn open_or_create(&self) -> Result<Arc<dyn Store>> {
         Ok(self.adapters.open(self.options()?).await?)
     }
 
-    /// The migrations of the chosen store.
+    /// The migrations of the chosen store, which must be there.
     pub(crate) async fn migrator(&self) -> Result<Box<dyn Migrator>> {
+        let options = existing_only(self.options()?);
+        let is_absent = is_absent(&options);
+        self.adapters.migrator(&options).await.map_err(|error| absent(error, is_absent))
+    }
+
+    /// The migrations of the chosen store, or of one that is still to be made.
+    pub(crate) async fn migrator_or_create(&self) -> Result<Box<dyn Migrator>> {
         Ok(self.adapters.migrator(&self.options()?).await?)
     }
 
@@ -65,4 +84,8 @@ impl<'a> Context<'a> {
             None => self.toolkit.clone(),
         }
     }
+}
+
+fn absent(error: StoreError, is_absent: bool) -> Failure {
+    if is_absent { Failure::NoStore(error) } else { error.into() }
 }

@@ -16,6 +16,8 @@ pub(crate) enum Failure {
     Usage(String),
     /// What was named is not there.
     NotFound(String),
+    /// There is no store yet.
+    NoStore(StoreError),
     /// A call to the store failed.
     Store(StoreError),
     /// A file, standard input or standard output failed.
@@ -45,7 +47,7 @@ impl Failure {
         match self {
             Self::Usage(_) => Exit::Usage,
             Self::NotFound(_) => Exit::NotFound,
-            Self::Store(error) => Exit::of_kind(error.kind()),
+            Self::Store(error) | Self::NoStore(error) => Exit::of_kind(error.kind()),
             Self::InputOutput { .. } => Exit::InputOutput,
             Self::NotConfirmed => Exit::Partly,
             Self::Interrupted => Exit::Interrupted,
@@ -56,6 +58,7 @@ impl Failure {
     pub(crate) fn lines(&self) -> Vec<String> {
         match self {
             Self::Usage(message) | Self::NotFound(message) => vec![message.clone()],
+            Self::NoStore(_) => vec!["there is no store at the place that was chosen".to_owned()],
             Self::Store(error) => {
                 let causes = std::iter::successors(error.source(), |&cause| cause.source());
                 let causes = causes.map(|cause| format!("  because: {cause}"));
@@ -69,7 +72,15 @@ impl Failure {
 
     /// What to do about it, where that helps.
     pub(crate) fn hint(&self) -> Option<&'static str> {
-        let Self::Store(error) = self else { return None };
+        let error = match self {
+            Self::Store(error) => error,
+            Self::NoStore(_) => {
+                return Some(
+                    "`blacksmith ingest` and `blacksmith migrate up` make one; --store, BLACKSMITH_STORE_URL or blacksmith.toml name another",
+                );
+            }
+            _ => return None,
+        };
         let message = error.message();
         match error.kind() {
             ErrorKind::Config if message.contains("no available adapter") => {

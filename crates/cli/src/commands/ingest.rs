@@ -44,7 +44,7 @@ pub(crate) struct IngestArgs {
 
 pub(crate) async fn run(context: &mut Context<'_>, args: &IngestArgs) -> Result<Exit> {
     let input = Input::open(&args.file)?;
-    let store = context.open().await?;
+    let store = context.open_or_create().await?;
     let interrupt = Interrupt::listen()?;
     let progress = Progress::of_bytes(input.bytes, &context.terminal);
     let mut sender = Sender {

@@ -69,7 +69,10 @@ enum Way {
 }
 
 pub(crate) async fn run(context: &mut Context<'_>, command: &Migrate) -> Result<Exit> {
-    let migrator = context.migrator().await?;
+    let migrator = match command {
+        Migrate::Up(_) | Migrate::Sql(_) => context.migrator_or_create().await?,
+        Migrate::Down(_) | Migrate::Status | Migrate::Validate => context.migrator().await?,
+    };
     match command {
         Migrate::Up(args) => {
             let ran = migrator.up(args.to).await?;

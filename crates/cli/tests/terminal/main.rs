@@ -1,0 +1,13 @@
+//! The binary `blacksmith`, as a shell runs it: on a SQLite store in a folder of its own, with real GitHub webhooks.
+
+#![cfg(feature = "sqlite")]
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod exit_codes;
+mod finding;
+mod ingesting;
+mod interrupting;
+mod migrating;
+mod operating;
+mod secrets;
+mod shell;
