@@ -19,6 +19,9 @@ pub(crate) struct Case {
 pub(crate) type Run =
     for<'a> fn(&'a mut World) -> Pin<Box<dyn Future<Output = Outcome> + Send + 'a>>;
 
+/// How to make one member of an entry differ, and what it is called.
+pub(crate) type Edit<T> = (&'static str, fn(&mut T));
+
 /// What a case may need.
 #[allow(non_camel_case_types, reason = "the members of `Capabilities`, as families write them")]
 #[derive(Clone, Copy, PartialEq, Eq)]

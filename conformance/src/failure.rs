@@ -58,6 +58,7 @@ macro_rules! ensure {
 pub(crate) use ensure;
 
 /// Fails the case unless both are equal.
+#[allow(clippy::needless_pass_by_value, reason = "cases compare literals and references alike")]
 #[track_caller]
 pub(crate) fn expect_eq<A, B>(what: impl Display, came_back: A, expected: B) -> Outcome
 where

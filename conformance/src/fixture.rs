@@ -37,7 +37,7 @@ pub trait Fixture: Send + Sync + 'static {
 /// Where a store is opened, and what removes it.
 pub struct Place {
     pub(crate) options: Options,
-    guard: Box<dyn Any + Send>,
+    pub(crate) guard: Box<dyn Any + Send>,
 }
 
 impl Place {
@@ -55,9 +55,6 @@ impl Place {
 
 impl fmt::Debug for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Place")
-            .field("options", &self.options)
-            .field("guard", &self.guard.type_id())
-            .finish()
+        f.debug_struct("Place").field("options", &self.options).finish_non_exhaustive()
     }
 }

@@ -28,7 +28,7 @@ macro_rules! calls {
             let mut request = String::new();
             $(request = summary(&$argument);)?
             let answer = self.raw().$method(&self.toolkit $(, $argument)?).await;
-            self.journal.record(stringify!($method), &request, answer.as_ref());
+            self.journal.record(stringify!($method), &request, &answer.as_ref());
             answer
         }
     )*};
@@ -90,7 +90,7 @@ impl Handle {
 
     pub(crate) async fn wakeups(&self) -> Result<Wakeups> {
         let answer = self.raw().wakeups(&self.toolkit).await;
-        self.journal.record("wakeups", "", answer.as_ref().map(|_| "a stream"));
+        self.journal.record("wakeups", "", &answer.as_ref().map(|_| "a stream"));
         answer
     }
 }

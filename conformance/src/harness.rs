@@ -124,17 +124,16 @@ fn execute(suite: &Suite, case: &'static Case) -> Result<(), Failed> {
     let seed = *suite.seed.as_ref()?;
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    let place = runtime
+    let Place { options, guard } = runtime
         .block_on((suite.make_place)())
         .map_err(|error| format!("no place for a store could be made: {}", chain(&*error)))?;
 
     let journal = Arc::new(Journal::default());
-    let outcome = runtime.block_on(drive(
-        case,
-        World::open(adapters.clone(), place.options.clone(), seed, Arc::clone(&journal)),
-    ));
+    let outcome = runtime
+        .block_on(drive(case, World::open(adapters.clone(), options, seed, Arc::clone(&journal))));
     runtime.shutdown_timeout(Duration::from_secs(5));
-    drop(place);
+    // Every handle is gone now.
+    drop(guard);
 
     outcome.map_err(|failure| {
         Failed::from(format!(

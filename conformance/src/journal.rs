@@ -28,11 +28,11 @@ impl Journal {
     }
 
     /// Notes a call's answer, and checks what holds for every error.
-    pub(crate) fn record<T>(&self, operation: &str, request: &str, answer: Result<T, &StoreError>)
+    pub(crate) fn record<T>(&self, operation: &str, request: &str, answer: &Result<T, &StoreError>)
     where
         T: Debug,
     {
-        let text = match &answer {
+        let text = match answer {
             Ok(answer) => summary(answer),
             Err(error) => format!("refused: {error}"),
         };

@@ -8,7 +8,7 @@ use blacksmith_store_core::{
 use futures_util::future::join_all;
 
 use crate::{
-    case::family,
+    case::{Edit, family},
     failure::{Failure, Outcome, ensure, expect_eq, expect_error},
     world::{World, latest, token, with},
 };
@@ -205,7 +205,7 @@ async fn a_known_id_with_other_content_is_a_conflict(world: &World) -> Outcome {
     world.append(sent.clone()).await?;
     let before = world.contents().await?;
 
-    let edits: &[(&str, fn(&mut Transition))] = &[
+    let edits: &[Edit<Transition>] = &[
         ("error", |sent| sent.error = Some(JobError::new("quota exceeded"))),
         ("error, absent", |sent| sent.error = None),
         ("run_at", |sent| sent.run_at = sent.run_at.map(|at| at + Duration::from_micros(1))),
@@ -242,9 +242,8 @@ async fn a_known_id_of_another_job_is_a_conflict(world: &World) -> Outcome {
     let first = world.history(one.id).await?[0].id;
     let stolen = with(world.next(&two, Status::Succeeded)?, |stolen| stolen.id = first);
     expect_stale(world, "the id of another job's first transition", &two, stolen).await?;
-    let stolen = with(world.next(&two, Status::Succeeded)?, |stolen| {
-        stolen.id = token(&one).unwrap_or(first)
-    });
+    let claim = token(&one)?;
+    let stolen = with(world.next(&two, Status::Succeeded)?, |stolen| stolen.id = claim);
     expect_stale(world, "the id of another job's claim", &two, stolen).await
 }
 

@@ -6,7 +6,7 @@ use blacksmith_store_core::{ErrorKind, Event, Job, Status};
 use bytes::Bytes;
 
 use crate::{
-    case::family,
+    case::{Edit, family},
     failure::{Outcome, expect_eq, expect_error, expect_names},
     world::{World, instant, latest, with},
 };
@@ -25,9 +25,6 @@ family! {
     a_first_transition_whose_id_is_stored_with_another_job,
     a_conflict_after_the_job_moved_on,
 }
-
-/// How to make one member of an entry differ.
-type Edit<T> = (&'static str, fn(&mut T));
 
 const EVENT_EDITS: &[Edit<Event>] = &[
     ("source", |event| event.source.push('x')),

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
-use blacksmith_store_core::{Change, ChangeOutcome, ErrorKind, Job, Status, Transition};
+use blacksmith_store_core::{
+    Change, ChangeOutcome, ErrorKind, EventId, Job, JobId, Status, Transition,
+};
 
 use crate::{
-    case::family,
+    case::{Edit, family},
     failure::{Outcome, ensure, expect_eq, expect_error},
     life,
     world::{World, latest, token, with},
@@ -299,15 +301,15 @@ async fn a_job_alone_begins_acknowledged_or_awaiting(world: &World) -> Outcome {
 
 async fn a_first_transition_that_is_none_is_refused(world: &World) -> Outcome {
     let before = world.contents().await?;
-    let edits: &[(&str, fn(&mut Transition, &World))] = &[
-        ("a state before", |first, _| first.state_before = Some(Status::Awaiting)),
-        ("an attempt", |first, _| first.attempt = 1),
-        ("a sequence", |first, _| first.sequence = Some(1)),
-        ("another job", |first, world| first.job_id = Some(world.toolkit.job_id())),
-        ("another event", |first, world| first.event_id = Some(world.toolkit.event_id())),
+    let edits: &[Edit<Transition>] = &[
+        ("a state before", |first| first.state_before = Some(Status::Awaiting)),
+        ("an attempt", |first| first.attempt = 1),
+        ("a sequence", |first| first.sequence = Some(1)),
+        ("another job", |first| first.job_id = Some(JobId::from_bytes([7; 20]))),
+        ("another event", |first| first.event_id = Some(EventId::from_bytes([7; 20]))),
     ];
     for (what, edit) in edits {
-        let first = with(world.first(Status::Acknowledged), |first| edit(first, world));
+        let first = with(world.first(Status::Acknowledged), edit);
         let event = world.event().with_job(world.job("crm").with_transition(first));
         let refused = world.store.add_events(vec![event]).await;
         expect_error(format!("a first transition with {what}"), refused, ErrorKind::InvalidInput)?;
