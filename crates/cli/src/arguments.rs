@@ -24,7 +24,6 @@ use crate::{
     name = "blacksmith",
     version,
     after_long_help = EXIT_CODES,
-    disable_help_subcommand = true,
     max_term_width = 110
 )]
 pub(crate) struct Arguments {

@@ -25,7 +25,7 @@ pub(crate) enum Exit {
 pub(crate) const EXIT_CODES: &str = "\
 Exit codes:
   0    done
-  1    done in part, or not confirmed: lines were bad, jobs were left alone, `migrate validate` found differences
+  1    done in part (bad lines, jobs left alone), not confirmed, or `validate` found differences
   2    wrong usage: a flag, a value, or a request that no store accepts
   3    what was named is not stored
   4    conflict with what is stored

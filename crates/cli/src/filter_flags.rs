@@ -10,8 +10,16 @@ use crate::{
     instant,
 };
 
-/// Which entries. Given several times, a flag means any of its values; different flags must all be met by one job
-/// and its latest transition. A --not-… flag excludes what has any related job with the value.
+/// How the flags work together, for the long help.
+pub(crate) const FILTERS: &str = "\
+How filters work together:
+  A flag that is given several times means any of its values. Different flags must be met together: an event matches \
+when one of its jobs, with its latest transition, meets all of those about jobs and transitions.
+  A --not-… flag leaves out whatever has the value in any of its jobs: an event with one failed job is no match for \
+--not-status failed.
+  Bounds in time are exclusive.";
+
+/// Which entries.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Filter")]
 pub(crate) struct FilterFlags {

@@ -40,8 +40,6 @@ pub(crate) struct MoveFlags {
     /// The jobs; or say which by the flags under Filter
     #[arg(value_name = "ID", value_parser = id::<JobId>)]
     ids: Vec<JobId>,
-    #[command(flatten)]
-    filter: FilterFlags,
     /// At most so many of the jobs that match, newest first
     #[arg(long, value_name = "N", conflicts_with = "ids", value_parser = clap::value_parser!(u64).range(1..))]
     limit: Option<u64>,
@@ -49,6 +47,8 @@ pub(crate) struct MoveFlags {
     confirm: ConfirmFlags,
     #[command(flatten)]
     actor: ActorFlag,
+    #[command(flatten)]
+    filter: FilterFlags,
 }
 
 /// What is done to the jobs.

@@ -27,7 +27,7 @@ pub(crate) struct StoreFlags {
         value_name = "URL",
         env = "BLACKSMITH_STORE_URL",
         hide_env_values = true,
-        help = "The store's URL: sqlite://FILE, postgres://USER@HOST/DATABASE [default: sqlite://blacksmith.db]"
+        help = "The store's URL: sqlite://FILE, postgres://HOST/DATABASE [default: sqlite://blacksmith.db]"
     )]
     store: Option<String>,
     /// The configuration file, with the table [store] [default: blacksmith.toml, if there is one]

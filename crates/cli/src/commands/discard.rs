@@ -7,16 +7,18 @@ use crate::{
     context::Context,
     exit::Exit,
     failure::Result,
+    filter_flags::FILTERS,
     moving::{self, Move, MoveFlags},
 };
 
 #[derive(Args, Debug)]
+#[command(after_long_help = FILTERS)]
 pub(crate) struct DiscardArgs {
-    #[command(flatten)]
-    jobs: MoveFlags,
     /// Why, as the history keeps it
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
+    #[command(flatten)]
+    jobs: MoveFlags,
 }
 
 pub(crate) async fn run(context: &mut Context<'_>, args: &DiscardArgs) -> Result<Exit> {

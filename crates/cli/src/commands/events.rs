@@ -12,7 +12,7 @@ use crate::{
     details::{Details, Member, Payloads},
     exit::Exit,
     failure::Result,
-    filter_flags::{FilterFlags, id},
+    filter_flags::{FILTERS, FilterFlags, id},
     instant::{brief, exact},
     listing::{self, Listed},
     page_flags::PageFlags,
@@ -28,17 +28,18 @@ pub(crate) enum Events {
 }
 
 #[derive(Args, Debug)]
+#[command(after_long_help = FILTERS)]
 pub(crate) struct ListArgs {
-    #[command(flatten)]
-    filter: FilterFlags,
-    #[command(flatten)]
-    page: PageFlags,
     /// Which of its jobs an event brings [default: all]
     #[arg(long, value_name = "JOBS")]
     carry: Option<CarryWord>,
     /// Leave context and data out of --json
     #[arg(long)]
     without_payloads: bool,
+    #[command(flatten)]
+    page: PageFlags,
+    #[command(flatten)]
+    filter: FilterFlags,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

@@ -25,10 +25,10 @@ A line is a JSON object:
   sent_at, received_at    RFC 3339
   jobs                    a list of objects: destination, action, and optionally id, version, context, data, run_at
 
-A job without an id gets one that is derived from its event's, its destination and its action, and so do the jobs of --to:
-events with ids may be ingested again, and nothing is added twice. A route of --to adds nothing to an event that brings a
-job for that destination and action itself. Blank lines are skipped. A member that is not listed here is an error of its
-line, for it may be a misspelt one.
+A job without an id gets one that is derived from its event's, its destination and its action, and so do the jobs of \
+--to: events with ids may be ingested again, and nothing is added twice. A route of --to adds nothing to an event that \
+brings a job for that destination and action itself. Blank lines are skipped. A member that is not listed here is an \
+error of its line, for it may be a misspelt one.
 
 Lines that are no events, or that the store refuses, are reported with their number, and the rest goes in: exit code 1.";
 

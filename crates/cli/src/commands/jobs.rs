@@ -11,7 +11,7 @@ use crate::{
     details::{Details, Member, Payloads},
     exit::Exit,
     failure::Result,
-    filter_flags::{FilterFlags, id},
+    filter_flags::{FILTERS, FilterFlags, id},
     instant::{brief, exact},
     listing::{self, Listed},
     page_flags::PageFlags,
@@ -27,14 +27,15 @@ pub(crate) enum Jobs {
 }
 
 #[derive(Args, Debug)]
+#[command(after_long_help = FILTERS)]
 pub(crate) struct ListArgs {
-    #[command(flatten)]
-    filter: FilterFlags,
-    #[command(flatten)]
-    page: PageFlags,
     /// Leave context and data out of --json
     #[arg(long)]
     without_payloads: bool,
+    #[command(flatten)]
+    page: PageFlags,
+    #[command(flatten)]
+    filter: FilterFlags,
 }
 
 #[derive(Args, Debug)]

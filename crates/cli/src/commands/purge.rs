@@ -13,7 +13,7 @@ use crate::{
     context::Context,
     exit::Exit,
     failure::{Failure, Result},
-    filter_flags::FilterFlags,
+    filter_flags::{FILTERS, FilterFlags},
     instant,
     interrupt::Interrupt,
     listing::Listed as _,
@@ -30,9 +30,8 @@ const STEP: u64 = 25_000;
 const SHOWN: u64 = 5;
 
 #[derive(Args, Debug)]
+#[command(after_long_help = FILTERS)]
 pub(crate) struct PurgeArgs {
-    #[command(flatten)]
-    filter: FilterFlags,
     /// Only events stored at least this long ago (30d)
     #[arg(long, value_name = "DURATION", value_parser = instant::duration)]
     older_than: Option<Duration>,
@@ -50,6 +49,8 @@ pub(crate) struct PurgeArgs {
     max_events: Option<u64>,
     #[command(flatten)]
     confirm: ConfirmFlags,
+    #[command(flatten)]
+    filter: FilterFlags,
 }
 
 pub(crate) async fn run(context: &mut Context<'_>, args: &PurgeArgs) -> Result<Exit> {

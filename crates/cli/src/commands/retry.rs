@@ -7,17 +7,19 @@ use crate::{
     context::Context,
     exit::Exit,
     failure::Result,
+    filter_flags::FILTERS,
     instant,
     moving::{self, Move, MoveFlags},
 };
 
 #[derive(Args, Debug)]
+#[command(after_long_help = FILTERS)]
 pub(crate) struct RetryArgs {
-    #[command(flatten)]
-    jobs: MoveFlags,
     /// Not before this instant (RFC 3339, a day, or 2h for in two hours) [default: now]
     #[arg(long, value_name = "WHEN", value_parser = instant::future)]
     run_at: Option<Timestamp>,
+    #[command(flatten)]
+    jobs: MoveFlags,
 }
 
 pub(crate) async fn run(context: &mut Context<'_>, args: &RetryArgs) -> Result<Exit> {

@@ -11,7 +11,7 @@ use crate::{
     details::Details,
     exit::Exit,
     failure::Result,
-    filter_flags::{FilterFlags, id},
+    filter_flags::{FILTERS, FilterFlags, id},
     instant::{brief, exact},
     listing::{self, Listed},
     page_flags::PageFlags,
@@ -27,11 +27,12 @@ pub(crate) enum Transitions {
 }
 
 #[derive(Args, Debug)]
+#[command(after_long_help = FILTERS)]
 pub(crate) struct ListArgs {
     #[command(flatten)]
-    filter: FilterFlags,
-    #[command(flatten)]
     page: PageFlags,
+    #[command(flatten)]
+    filter: FilterFlags,
 }
 
 #[derive(Args, Debug)]
