@@ -41,6 +41,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Case> {
         compare_and_set::CASES,
         apply::CASES,
         filters::CASES,
+        filters::related::CASES,
         paging::CASES,
         paging::cursors::CASES,
         paging::meta::CASES,

@@ -26,6 +26,7 @@ family! {
     a_token_of_another_actor_is_lost_and_not_extended,
     a_token_of_an_ended_claim_is_lost,
     a_token_that_was_expired_is_lost,
+    what_the_call_of_an_ended_token_still_holds_is_extended_or_told,
     a_lease_that_ended_but_was_not_expired_is_extended,
     an_old_token_extends_no_successor,
     a_partly_finished_call_is_extended_for_what_is_left,
@@ -196,6 +197,25 @@ async fn a_token_that_was_expired_is_lost(world: &World) -> Outcome {
     let extended = extend(world, WORKER, LEASE, [token(&jobs[0])?, token(&jobs[1])?]).await?;
     expect_eq("one lost, one kept", extended.tokens, tokens)?;
     expect_eq("expired after that", expire(world).await?, 0)
+}
+
+/// Either serves the worker; what must not happen is a claim that it neither keeps nor hears of.
+async fn what_the_call_of_an_ended_token_still_holds_is_extended_or_told(world: &World) -> Outcome {
+    let jobs = claimed_together(world, "crm", 3).await?;
+    world.moved(&jobs[1], Status::Succeeded).await?;
+    world.advance(20 * SECOND);
+    let extended = extend(world, WORKER, LEASE, [token(&jobs[1])?]).await?;
+    expect_eq("the ended token", &extended.tokens, &vec![Token::Lost])?;
+    let told = sorted_ids(&extended);
+    let held = sorted(&[jobs[0].clone(), jobs[2].clone()]);
+    world.advance(10 * SECOND);
+    let expired = expire(world).await?;
+    ensure!(
+        (told.is_empty() && expired == 0) || (told == held && expired == 2),
+        "of the two live claims, {} were told as others, and {expired} were not extended",
+        told.len()
+    );
+    Ok(())
 }
 
 async fn a_lease_that_ended_but_was_not_expired_is_extended(world: &World) -> Outcome {

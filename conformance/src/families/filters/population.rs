@@ -100,6 +100,14 @@ impl<'a> Population<'a> {
         Ok(Self { world, events, jobs, event_labels, job_labels })
     }
 
+    /// The same among many other events before and behind it, which have other names, and jobs that wait untouched.
+    pub(super) async fn among_others(world: &'a World) -> Outcome<Self> {
+        store_others(world).await?;
+        let population = Self::new(world).await?;
+        store_others(world).await?;
+        Ok(population)
+    }
+
     pub(super) fn event_id(&self, label: &str) -> EventId {
         self.events[label].id
     }
@@ -202,6 +210,24 @@ impl<'a> Population<'a> {
         let label = id.and_then(|id| self.job_labels.get(&id));
         label.copied().ok_or_else(|| Failure::new(format!("the job {id:?} is a stranger")))
     }
+}
+
+/// A hundred events with two jobs each, of names that no filter here asks for.
+async fn store_others(world: &World) -> Outcome {
+    let name = "other";
+    let events: Vec<Event> = (0..100)
+        .map(|_| Event::new(world.toolkit.event_id(), name, name).with_version(name))
+        .collect();
+    let job = |event: &Event| {
+        Job::new(world.toolkit.job_id(), name, name)
+            .with_version(name)
+            .with_event_id(event.id)
+            .with_transition(world.first(Status::Awaiting))
+    };
+    let jobs = events.iter().flat_map(|event| [job(event), job(event)]).collect();
+    world.store.add_events(events).await?;
+    world.store.add_jobs(jobs).await?;
+    Ok(())
 }
 
 /// Claims a job, the longest due of its destination and action, and ends the run.
