@@ -1,0 +1,89 @@
+//! The adapter: opens stores.
+
+use std::sync::Arc;
+
+use blacksmith_store_core::{
+    Adapter, CONTRACT_VERSION, Capabilities, Migrator, Options, Result, Store, StoreError,
+    async_trait,
+};
+use tokio::sync::oneshot;
+
+use crate::{
+    connect::{Role, connect},
+    executor::{Executor, spawn},
+    migrate::{self, SqliteMigrator},
+    settings::{Place, Settings},
+    store::{NAME, SqliteStore},
+    wakeups::Bell,
+};
+
+/// What a store in a file supports.
+const CAPABILITIES: Capabilities = Capabilities::NONE
+    .with_durable()
+    .with_several_handles()
+    .with_several_processes()
+    .with_wakeups();
+
+/// What a store in memory supports: each open is one of its own.
+const MEMORY_CAPABILITIES: Capabilities = Capabilities::NONE.with_wakeups();
+
+/// The SQLite adapter, for [`AvailableAdapters`](blacksmith_store_core::AvailableAdapters).
+pub fn adapter() -> SqliteAdapter {
+    SqliteAdapter(())
+}
+
+/// Opens stores in SQLite files.
+#[derive(Clone, Copy, Debug)]
+pub struct SqliteAdapter(());
+
+#[async_trait]
+impl Adapter for SqliteAdapter {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn contract_version(&self) -> u32 {
+        CONTRACT_VERSION
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        CAPABILITIES
+    }
+
+    fn example_url(&self) -> &'static str {
+        "sqlite://queue.db"
+    }
+
+    async fn open(&self, options: Options) -> Result<Arc<dyn Store>> {
+        let settings = Settings::from_options(&options)?;
+        on_a_thread(move || open(options, &settings)).await
+    }
+
+    async fn migrator(&self, options: &Options) -> Result<Box<dyn Migrator>> {
+        Ok(Box::new(SqliteMigrator::new(Settings::from_options(options)?)))
+    }
+}
+
+fn open(options: Options, settings: &Settings) -> Result<Arc<dyn Store>> {
+    let mut connection = connect(settings, Role::Write)?;
+    migrate::on_open(&mut connection, settings)?;
+    let bell = Bell::new();
+    let capabilities = match settings.place {
+        Place::File(_) => CAPABILITIES,
+        Place::Memory => MEMORY_CAPABILITIES,
+    };
+    let executor = Executor::new(settings, connection, Arc::clone(&bell))?;
+    Ok(Arc::new(SqliteStore::new(options, settings.clone(), capabilities, executor, bell)))
+}
+
+/// Works on a thread of its own, for opening a file may wait for other processes.
+pub(crate) async fn on_a_thread<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    let (reply, answer) = oneshot::channel();
+    // The thread ends with its work; who does not wait for the answer does not want it.
+    drop(spawn("opener", move || drop(reply.send(work())))?);
+    answer
+        .await
+        .map_err(|_| StoreError::internal("the thread that opened the database has ended"))?
+}

@@ -1,0 +1,84 @@
+//! Opening connections.
+
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+
+use rusqlite::{Connection, OpenFlags};
+
+use crate::{
+    error::{Failure, is_busy},
+    settings::{Place, Settings},
+};
+
+/// What a connection is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// Writes, migrations and, in memory, everything.
+    Write,
+    /// Reads alone; the file is there.
+    Read,
+}
+
+/// Statements kept prepared. More than the adapter has, so that those of searches find room too.
+const STATEMENTS: usize = 128;
+
+/// Pages of 4 KiB in the WAL before a commit copies them into the database.
+const CHECKPOINT_PAGES: u32 = 4_000;
+
+/// Bytes that the WAL keeps on disk once it was copied.
+const WAL_BYTES_KEPT: u32 = 64 << 20;
+
+/// Opens a connection; the first one to a new file makes it.
+pub(crate) fn connect(settings: &Settings, role: Role) -> Result<Connection, Failure> {
+    let mut flags = OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    if settings.read_only {
+        flags |= OpenFlags::SQLITE_OPEN_READ_ONLY;
+    } else {
+        flags |= OpenFlags::SQLITE_OPEN_READ_WRITE;
+        if settings.create && role == Role::Write {
+            flags |= OpenFlags::SQLITE_OPEN_CREATE;
+        }
+    }
+    let connection = match (&settings.place, &settings.vfs) {
+        (Place::Memory, None) => Connection::open_in_memory_with_flags(flags),
+        (Place::Memory, Some(vfs)) => {
+            Connection::open_in_memory_with_flags_and_vfs(flags, vfs.as_str())
+        }
+        (Place::File(path), None) => Connection::open_with_flags(path, flags),
+        (Place::File(path), Some(vfs)) => {
+            Connection::open_with_flags_and_vfs(path, flags, vfs.as_str())
+        }
+    }?;
+    connection.busy_timeout(settings.busy_timeout)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    connection.pragma_update(None, "synchronous", settings.synchronous)?;
+    // Memory for 64 MiB of pages.
+    connection.pragma_update(None, "cache_size", -65_536)?;
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
+    if let Some(pages) = settings.max_page_count {
+        connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))?;
+    }
+    if role == Role::Write && !settings.read_only {
+        prepare_file(&connection, settings)?;
+    }
+    Ok(connection)
+}
+
+/// What is written into the file, or counts for those who write.
+fn prepare_file(connection: &Connection, settings: &Settings) -> Result<(), Failure> {
+    // Does nothing once there is a table, so it comes before the first one.
+    connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
+    let deadline = Instant::now() + settings.busy_timeout;
+    // SQLite does not wait by itself where another connection is making the same change.
+    while let Err(error) = connection.pragma_update(None, "journal_mode", "WAL") {
+        if !is_busy(&error) || Instant::now() > deadline {
+            return Err(error.into());
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+    connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
+    connection.pragma_update(None, "journal_size_limit", WAL_BYTES_KEPT)?;
+    Ok(())
+}

@@ -1,0 +1,141 @@
+//! Who executes calls: threads, or the caller's own.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    thread::{self, JoinHandle},
+};
+
+use blacksmith_store_core::{Result, Retry, StoreError, Toolkit};
+use rusqlite::Connection;
+
+use crate::{
+    calls::{self, Queue, Unanswered},
+    connect::{Role, connect},
+    error::Failure,
+    readers::{self, Look, Reading},
+    settings::{Place, Settings},
+    wakeups::Bell,
+    writer::{Attempt, Call, Done, Work, Writer},
+};
+
+/// Executes the calls of a store.
+pub(crate) struct Executor {
+    writes: Writes,
+    reads: Reads,
+    threads: Vec<JoinHandle<()>>,
+}
+
+enum Writes {
+    Queued(Arc<Queue<Box<dyn Call>>>),
+    Inline(Mutex<Writer>),
+}
+
+enum Reads {
+    Queued(Arc<Queue<Box<dyn Reading>>>),
+    Inline(Mutex<Connection>),
+    /// By the connection that writes: a store in memory has no other.
+    WithWrites,
+}
+
+impl Executor {
+    /// Executes on `connection`, which can write, and on further ones as the settings say.
+    pub(crate) fn new(
+        settings: &Settings,
+        connection: Connection,
+        bell: Arc<Bell>,
+    ) -> Result<Self> {
+        let mut threads = Vec::new();
+        let reads = match (&settings.place, settings.inline) {
+            (Place::Memory, _) => Reads::WithWrites,
+            (Place::File(_), true) => Reads::Inline(Mutex::new(connect(settings, Role::Read)?)),
+            (Place::File(_), false) => {
+                let queue = Arc::new(Queue::new());
+                for _ in 0..settings.readers {
+                    let connection = connect(settings, Role::Read)?;
+                    let queue = Arc::clone(&queue);
+                    threads.push(spawn("reader", move || readers::run(connection, &queue))?);
+                }
+                Reads::Queued(queue)
+            }
+        };
+        let sole = Writer::new(connection, settings.busy_timeout, bell)?;
+        let writes = if settings.inline {
+            Writes::Inline(Mutex::new(sole))
+        } else {
+            let queue = Arc::new(Queue::<Box<dyn Call>>::new());
+            let serving = Arc::clone(&queue);
+            threads.push(spawn("writer", move || sole.run(&serving))?);
+            Writes::Queued(queue)
+        };
+        Ok(Self { writes, reads, threads })
+    }
+
+    /// Executes a call that writes. Its work may be executed more than once, each time as if never before.
+    pub(crate) async fn write<T: Send + 'static>(
+        &self,
+        toolkit: &Toolkit,
+        work: impl FnMut(&Connection, Attempt) -> Result<Done<T>, Failure> + Send + 'static,
+    ) -> Result<T> {
+        let (order, waiting) = calls::order(toolkit);
+        self.order_write(Box::new(Work::new(order, work)));
+        match waiting.answer(toolkit).await {
+            Ok(answer) => answer,
+            Err(unanswered @ Unanswered::NotTaken) => Err(unanswered.into_error()),
+            Err(unanswered) => Err(unanswered.into_error().with_retry(Retry::OutcomeUnknown)),
+        }
+    }
+
+    /// Executes a call that reads; in memory, its work may be executed more than once.
+    pub(crate) async fn read<T: Send + 'static>(
+        &self,
+        toolkit: &Toolkit,
+        mut work: impl FnMut(&Connection) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T> {
+        let (order, waiting) = calls::order(toolkit);
+        match &self.reads {
+            Reads::Queued(queue) => queue.push(Box::new(Look::new(order, work))),
+            Reads::Inline(connection) => {
+                let mut connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
+                Box::new(Look::new(order, work)).execute(&mut connection);
+            }
+            Reads::WithWrites => {
+                self.order_write(Box::new(Work::new(order, move |connection, _| {
+                    Ok(Done { answer: work(connection)?, wakes: false })
+                })));
+            }
+        }
+        waiting.answer(toolkit).await.map_err(Unanswered::into_error)?
+    }
+
+    fn order_write(&self, call: Box<dyn Call>) {
+        match &self.writes {
+            Writes::Queued(queue) => queue.push(call),
+            Writes::Inline(writer) => {
+                let mut writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
+                writer.serve(call, || None);
+            }
+        }
+    }
+}
+
+impl Drop for Executor {
+    /// Closes the connections before the store is gone, so that its file may be removed or opened anew.
+    fn drop(&mut self) {
+        if let Writes::Queued(queue) = &self.writes {
+            queue.close();
+        }
+        if let Reads::Queued(queue) = &self.reads {
+            queue.close();
+        }
+        for thread in self.threads.drain(..) {
+            // A thread that panicked has told so already.
+            let _ = thread.join();
+        }
+    }
+}
+
+pub(crate) fn spawn(what: &str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>> {
+    thread::Builder::new().name(format!("blacksmith-sqlite-{what}")).spawn(run).map_err(|error| {
+        StoreError::unavailable("the system gives no thread for the database").with_source(error)
+    })
+}

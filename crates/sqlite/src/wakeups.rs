@@ -1,0 +1,120 @@
+//! Wake-ups: within the process at each commit, between processes by looking whether the file has changed.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError, Weak},
+    task::{Context, Poll, ready},
+    thread,
+    time::Duration,
+};
+
+use blacksmith_store_core::{Result, Wakeup, Wakeups};
+use futures_core::Stream;
+use rusqlite::Connection;
+use tokio::sync::watch;
+
+use crate::{error::store_error, executor::spawn};
+
+/// How often other processes' commits are looked for. A look costs some ten microseconds.
+const INTERVAL: Duration = Duration::from_millis(10);
+
+/// Tells streams that work may have arrived.
+pub(crate) struct Bell {
+    rings: watch::Sender<()>,
+    /// Whether a thread watches the file.
+    watched: Mutex<bool>,
+}
+
+impl Bell {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self { rings: watch::Sender::new(()), watched: Mutex::new(false) })
+    }
+
+    /// Fires every stream.
+    pub(crate) fn ring(&self) {
+        self.rings.send_replace(());
+    }
+
+    /// A stream of the rings from now on.
+    pub(crate) fn listen(&self) -> Wakeups {
+        Box::pin(Rings { next: Box::pin(next(self.rings.subscribe())) })
+    }
+
+    /// Rings for the commits of others, too, as long as there is a stream; `connect` opens the connection that looks.
+    pub(crate) fn watch(
+        self: &Arc<Self>,
+        connect: impl FnOnce() -> Result<Connection>,
+    ) -> Result<()> {
+        let mut watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
+        if !*watched {
+            let connection = connect()?;
+            let bell = Arc::downgrade(self);
+            // The thread ends with the last stream; it holds a connection of its own and no call waits for it.
+            drop(spawn("watcher", move || watch(&connection, &bell))?);
+            *watched = true;
+        }
+        Ok(())
+    }
+
+    /// Whether the watching thread shall end: nobody listens.
+    fn ends(&self) -> bool {
+        let mut watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.rings.receiver_count() == 0 {
+            *watched = false;
+        }
+        !*watched
+    }
+}
+
+/// Rings when the file was changed by another connection; the store's own writer counts among them.
+fn watch(connection: &Connection, bell: &Weak<Bell>) {
+    let mut seen = None;
+    while let Some(bell) = bell.upgrade() {
+        if bell.ends() {
+            return;
+        }
+        match data_version(connection) {
+            Ok(version) => {
+                if seen.replace(version).is_some_and(|before| before != version) {
+                    bell.ring();
+                }
+            }
+            Err(error) => {
+                // Firings may be lost; the next look may succeed.
+                tracing::debug!(error = %store_error(&error), "the file could not be looked at");
+            }
+        }
+        drop(bell);
+        thread::sleep(INTERVAL);
+    }
+}
+
+fn data_version(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))
+}
+
+/// The next ring, with the receiver for the one after; `None` when the store is gone.
+type Next = Pin<Box<dyn Future<Output = Option<watch::Receiver<()>>> + Send>>;
+
+async fn next(mut receiver: watch::Receiver<()>) -> Option<watch::Receiver<()>> {
+    receiver.changed().await.ok().map(|()| receiver)
+}
+
+struct Rings {
+    next: Next,
+}
+
+impl Stream for Rings {
+    type Item = Wakeup;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let Some(receiver) = ready!(self.next.as_mut().poll(context)) else {
+            // Polled again, it ends again.
+            self.next = Box::pin(std::future::ready(None));
+            return Poll::Ready(None);
+        };
+        self.next = Box::pin(next(receiver));
+        Poll::Ready(Some(Wakeup::default()))
+    }
+}
