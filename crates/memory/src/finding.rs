@@ -62,7 +62,7 @@ impl State {
     ) -> Result<Page<Job>, Refusal> {
         let behind = behind_id(filter).map(JobId::from_bytes);
         let matches = |id: JobId| {
-            let StoredJob { event, job, .. } = &self.jobs[&id];
+            let StoredJob { event, job, .. } = &*self.jobs[&id];
             filter.matches_job(event, job)
         };
         let found = select(toolkit, filter, behind, &self.jobs_for(filter), matches)?;
@@ -90,7 +90,7 @@ impl State {
         filter: &WhereEvents,
         job: JobId,
     ) -> Result<Page<Transition>, Refusal> {
-        let stored = self.jobs.get(&job);
+        let stored = self.jobs.get(&job).map(Box::as_ref);
         let transition = |sequence: u64| stored?.transition(usize::try_from(sequence).ok()?);
         let behind = filter.cursor.and_then(|cursor| match cursor.position() {
             Position::Sequence(sequence) => Some(sequence),
@@ -185,7 +185,7 @@ impl State {
             let sets = chosen.sets(&self.queues);
             let jobs = || sets.iter().copied().flatten();
             if jobs_in(&sets) * WORTH_COLLECTING < self.jobs.len() {
-                let jobs = jobs().map(|job| &self.jobs[job]);
+                let jobs = jobs().map(|job| &*self.jobs[job]);
                 return Candidates::among(transition_ids_of(jobs));
             }
         }

@@ -7,9 +7,10 @@ use std::{
 
 use blacksmith_store_core::{
     Adapter, Added, Appended, CONTRACT_VERSION, Capabilities, Change, ChangeOutcome, ClaimRequest,
-    Claimed, Event, EventId, ExpireRequest, ExtendRequest, Extended, Job, JobId, Maintained,
-    Options, Page, Pause, PauseId, PurgeRequest, Purged, QueueStats, Result, Store, StoreError,
-    Timestamp, Toolkit, Transition, TransitionId, Wakeup, Wakeups, WhereEvents, async_trait,
+    Claimed, ErrorKind, Event, EventId, ExpireRequest, ExtendRequest, Extended, Job, JobId,
+    Maintained, Options, Page, Pause, PauseId, PurgeRequest, Purged, QueueStats, Result, Store,
+    StoreError, Timestamp, Toolkit, Transition, TransitionId, Wakeup, Wakeups, WhereEvents,
+    async_trait,
 };
 use tokio::sync::watch;
 
@@ -196,14 +197,18 @@ impl Store for MemoryStore {
 
     async fn purge(&self, toolkit: &Toolkit, request: PurgeRequest) -> Result<Purged> {
         let mut progress = self.ask(toolkit, |state, _| state.begin_purge(&request))?;
-        while self.ask(toolkit, |state, now| state.purge_batch(&request, &mut progress, now))? {
-            tokio::task::yield_now().await;
-            if toolkit.remaining().is_some_and(|left| left.is_zero()) {
-                progress.purged.more = true;
-                break;
+        loop {
+            match self.ask(toolkit, |state, now| state.purge_batch(&request, &mut progress, now)) {
+                Ok(true) => tokio::task::yield_now().await,
+                Ok(false) => return Ok(progress.purged),
+                // What was deleted until now is gone, and must be told.
+                Err(error) if error.kind() == ErrorKind::Timeout => {
+                    progress.purged.more = true;
+                    return Ok(progress.purged);
+                }
+                Err(error) => return Err(error),
             }
         }
-        Ok(progress.purged)
     }
 
     async fn stats(&self, toolkit: &Toolkit) -> Result<Vec<QueueStats>> {
