@@ -69,3 +69,27 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Case> {
     .into_iter()
     .flatten()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    #[test]
+    fn every_case_has_a_name_of_its_own_that_a_filter_can_take() {
+        let mut names = HashSet::new();
+        for case in super::all() {
+            let is_name = |part: &str| {
+                !part.is_empty()
+                    && part.bytes().all(|byte| {
+                        byte.is_ascii_lowercase() || byte == b'_' || byte.is_ascii_digit()
+                    })
+            };
+            let is_well_formed = case
+                .name
+                .split_once("::")
+                .is_some_and(|(family, case)| is_name(family) && is_name(case));
+            assert!(is_well_formed, "{}", case.name);
+            assert!(names.insert(case.name), "{} stands twice", case.name);
+        }
+    }
+}

@@ -52,8 +52,12 @@ pub fn trials(fixture: impl Fixture) -> Vec<Trial> {
 }
 
 fn is_skipped(adapter: &str) -> bool {
-    let skipped = std::env::var(SKIP).unwrap_or_default();
-    skipped.split(',').any(|name| name.trim() == adapter)
+    names(&std::env::var(SKIP).unwrap_or_default(), adapter)
+}
+
+/// Whether a list with commas names the adapter.
+fn names(list: &str, adapter: &str) -> bool {
+    list.split(',').any(|name| name.trim() == adapter)
 }
 
 type MakePlace =
@@ -85,7 +89,7 @@ impl Suite {
             adapters,
             capabilities,
             skipped: is_skipped(name),
-            seed: seed(),
+            seed: seed(std::env::var(SEED).ok().as_deref()),
             make_place: Box::new(move || {
                 let fixture = Arc::clone(&fixture);
                 Box::pin(async move { fixture.place().await })
@@ -94,11 +98,11 @@ impl Suite {
     }
 }
 
-fn seed() -> Result<u64, String> {
-    match std::env::var(SEED) {
+fn seed(given: Option<&str>) -> Result<u64, String> {
+    match given {
         // A fresh hasher is keyed at random.
-        Err(_) => Ok(RandomState::new().hash_one(0)),
-        Ok(text) => text.parse().map_err(|_| format!("{SEED} is {text:?}, which is no number")),
+        None => Ok(RandomState::new().hash_one(0)),
+        Some(text) => text.parse().map_err(|_| format!("{SEED} is {text:?}, which is no number")),
     }
 }
 
@@ -187,4 +191,25 @@ fn chain(error: &(dyn std::error::Error + 'static)) -> String {
         source = cause.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_adapter_is_skipped_by_its_whole_name() {
+        assert!(names("postgres", "postgres"));
+        assert!(names("sqlite, postgres", "postgres"));
+        for list in ["", "postgresql", "post", "sqlite,memory", "Postgres"] {
+            assert!(!names(list, "postgres"), "{list:?}");
+        }
+    }
+
+    #[test]
+    fn a_seed_is_taken_as_it_is_printed() {
+        assert_eq!(seed(Some("18446744073709551615")), Ok(u64::MAX));
+        assert!(seed(Some("7f")).is_err_and(|error| error.contains(SEED)));
+        assert_ne!(seed(None), seed(None));
+    }
 }

@@ -97,7 +97,85 @@ pub(crate) fn replay(chain: &[Transition]) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
+    use blacksmith_store_core::{EventId, JobId, Timestamp, TransitionId};
+
     use super::*;
+
+    /// Acknowledged, claimed, failed, claimed again, succeeded.
+    fn life() -> Vec<Transition> {
+        let states = [
+            (None, Status::Acknowledged, 0),
+            (Some(Status::Acknowledged), Status::Executing, 1),
+            (Some(Status::Executing), Status::Failed, 1),
+            (Some(Status::Failed), Status::Executing, 2),
+            (Some(Status::Executing), Status::Succeeded, 2),
+        ];
+        (0_u8..)
+            .zip(states)
+            .map(|(place, (before, after, attempt))| {
+                let id = TransitionId::from_bytes([place; 20]);
+                let mut transition = Transition::first(id, after).with_actor("worker");
+                transition.state_before = before;
+                transition.attempt = attempt;
+                transition.sequence = Some(place.into());
+                transition.created_at = Some(Timestamp::default());
+                transition.job_id = Some(JobId::from_bytes([1; 20]));
+                transition.event_id = Some(EventId::from_bytes([2; 20]));
+                transition
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_legal_life_is_replayed() {
+        assert_eq!(replay(&life()), Ok(()));
+    }
+
+    #[test]
+    fn every_break_in_a_chain_is_told() {
+        type Break = fn(&mut Vec<Transition>);
+        let breaks: &[(&str, Break)] = &[
+            ("nothing", Vec::clear),
+            ("a first one with a state before", |chain| {
+                chain[0].state_before = Some(Status::Awaiting);
+            }),
+            ("a first one that executes", |chain| chain[0].state_after = Status::Executing),
+            ("a first attempt", |chain| chain[0].attempt = 1),
+            ("a gap", |chain| drop(chain.remove(2))),
+            ("a missing beginning", |chain| drop(chain.remove(0))),
+            ("two ends of one claim", |chain| {
+                let mut end = chain[2].clone();
+                end.sequence = Some(3);
+                chain.insert(3, end);
+                chain.truncate(4);
+            }),
+            ("the same sequence twice", |chain| chain[3].sequence = Some(2)),
+            ("another state before", |chain| chain[3].state_before = Some(Status::Unknown)),
+            ("an illegal move", |chain| {
+                chain.truncate(2);
+                chain[1].state_after = Status::Succeeded;
+            }),
+            ("an attempt that a claim does not count", |chain| {
+                chain[3].attempt = 1;
+                chain[4].attempt = 1;
+            }),
+            ("an attempt that an end counts", |chain| chain[4].attempt = 3),
+            ("a run_at of a success", |chain| chain[4].run_at = Some(Timestamp::default())),
+            ("a time that goes back", |chain| {
+                chain[0].created_at =
+                    chain[0].created_at.map(|at| at + chrono::TimeDelta::seconds(1));
+            }),
+            ("no time", |chain| chain[3].created_at = None),
+            ("another job", |chain| chain[3].job_id = Some(JobId::from_bytes([9; 20]))),
+            ("another event", |chain| chain[3].event_id = None),
+            ("a claim of nobody", |chain| chain[3].actor = None),
+        ];
+        for (what, break_it) in breaks {
+            let mut chain = life();
+            break_it(&mut chain);
+            assert!(replay(&chain).is_err(), "{what}");
+        }
+    }
 
     #[test]
     fn the_table_is_the_one_of_core() {

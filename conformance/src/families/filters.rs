@@ -9,7 +9,7 @@ use blacksmith_store_core::{Status, WhereEvents, WhereJobs, WhereTransitions};
 
 use crate::{
     case::family,
-    failure::{Outcome, expect_eq},
+    failure::Outcome,
     world::{World, with},
 };
 
