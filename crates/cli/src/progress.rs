@@ -15,7 +15,7 @@ impl Progress {
         match total {
             Some(_) => Self::new(
                 total,
-                "{bar:40} {bytes}/{total_bytes} {msg} [{elapsed}, {eta} to go]",
+                "{wide_bar} {bytes}/{total_bytes} {msg} [{elapsed}, {eta} to go]",
                 terminal,
             ),
             None => Self::new(None, "{spinner} {bytes} {msg} [{elapsed}]", terminal),
@@ -26,7 +26,7 @@ impl Progress {
     pub(crate) fn of_entries(total: Option<u64>, terminal: &Terminal) -> Self {
         match total {
             Some(_) => {
-                Self::new(total, "{bar:40} {pos}/{len} {msg} [{elapsed}, {eta} to go]", terminal)
+                Self::new(total, "{wide_bar} {pos}/{len} {msg} [{elapsed}, {eta} to go]", terminal)
             }
             None => Self::new(None, "{spinner} {pos} {msg} [{elapsed}]", terminal),
         }

@@ -169,9 +169,8 @@ fn an_empty_input_is_no_error() {
 #[test]
 fn two_processes_ingest_into_one_file() {
     let shell = Shell::new();
-    let lines: String = (0..3_000)
-        .map(|n| format!("{{\"source\":\"s\",\"trigger\":\"t\",\"data\":{n}}}\n"))
-        .collect();
+    let line = |n| format!("{{\"source\":\"s\",\"trigger\":\"t\",\"data\":{n}}}\n");
+    let lines: String = (0..3_000).map(line).collect();
     shell.write("in.ndjson", &lines);
     let flags = ["ingest", "in.ndjson", "--to", "crm/upsert"];
     let both = [shell.spawn(&flags), shell.spawn(&flags)];

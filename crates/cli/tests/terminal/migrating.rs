@@ -11,8 +11,8 @@ fn a_schema_goes_up_down_and_up_again() {
     assert_eq!(up.code, 0, "{}", up.errors);
     assert!(up.output.starts_with("ran 0001 "), "{}", up.output);
     assert_eq!(shell.run(&["migrate", "up"]).output, "");
-    let states = shell.json(&["migrate", "status"]);
-    assert!(states.as_array().unwrap().iter().all(|state| state["applied_at"].is_string()));
+    let applied = shell.json(&["migrate", "status"]);
+    assert!(applied.as_array().unwrap().iter().all(|state| state["applied_at"].is_string()));
     assert_eq!(shell.run(&["migrate", "validate"]).code, 0);
     assert_eq!(shell.run(&["migrate", "sql", "up"]).output, "");
 

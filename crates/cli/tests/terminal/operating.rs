@@ -66,8 +66,8 @@ fn a_purge_leaves_the_recent_and_the_unfinished_alone() {
 #[test]
 fn a_pause_outlives_the_process() {
     let shell = Shell::with_webhooks();
-    let paused = shell.run(&["pause", "crm/upsert", "--reason", "their migration"]);
-    assert_eq!(paused.code, 0, "{}", paused.errors);
+    let ran = shell.run(&["pause", "crm/upsert", "--reason", "their migration"]);
+    assert_eq!(ran.code, 0, "{}", ran.errors);
     let pauses = shell.json(&["pauses"]);
     assert_eq!(
         (&pauses[0]["destination"], &pauses[0]["reason"]),

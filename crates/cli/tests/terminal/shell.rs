@@ -35,7 +35,7 @@ impl Shell {
     /// A folder whose store holds the webhooks, with ids, each with a job for the CRM and one for the warehouse.
     pub(crate) fn with_webhooks() -> Self {
         let shell = Self::new();
-        shell.write("webhooks.ndjson", &with_ids(WEBHOOKS));
+        shell.write("webhooks.ndjson", with_ids(WEBHOOKS));
         let flags = ["ingest", "webhooks.ndjson", "--to", "crm/upsert", "--to", "warehouse/append"];
         assert_eq!(shell.run(&flags).code, 0);
         shell
@@ -123,8 +123,13 @@ pub(crate) fn event_id(line: usize) -> EventId {
 
 /// The same lines, each with an id.
 pub(crate) fn with_ids(lines: &str) -> String {
-    let lines = lines.lines().enumerate();
-    lines
-        .map(|(number, line)| format!("{{\"id\":\"{}\",{}\n", event_id(number), &line[1..]))
-        .collect()
+    let with_id = |(number, line): (usize, &str)| {
+        format!(
+            "{{\"id\":\"{}\",{}
+",
+            event_id(number),
+            &line[1..]
+        )
+    };
+    lines.lines().enumerate().map(with_id).collect()
 }
