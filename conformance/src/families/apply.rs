@@ -4,10 +4,11 @@ use blacksmith_store_core::{
     Change, ChangeOutcome, ErrorKind, Event, EventId, Job, PurgeRequest, Status, Transition,
     WhereEvents,
 };
+use futures_util::future::join_all;
 
 use crate::{
     case::family,
-    failure::{Outcome, expect_eq, expect_error},
+    failure::{Failure, Outcome, expect_eq, expect_error},
     world::{World, latest, with},
 };
 
@@ -43,6 +44,7 @@ family! {
     invalid_input_in_one_change_refuses_all,
     a_jobs_transitions_in_two_changes_are_invalid,
     another_event_than_the_jobs_is_invalid,
+    one_change_sent_by_eight_at_once_is_applied_once,
 }
 
 async fn apply(world: &World, change: Change) -> Outcome<ChangeOutcome> {
@@ -526,4 +528,26 @@ async fn another_event_than_the_jobs_is_invalid(world: &World) -> Outcome {
     let refused = world.store.apply(changes).await;
     expect_error("another event than the job's", refused, ErrorKind::InvalidInput)?;
     world.expect_unchanged("a refused call", &before).await
+}
+
+async fn one_change_sent_by_eight_at_once_is_applied_once(world: &World) -> Outcome {
+    for round in 0..5 {
+        let (job, end) = outcome(world, &format!("crm-{round}")).await?;
+        let change = Change::new(end)
+            .with_job(follow_up(world, &job, "warehouse"))
+            .with_event(world.event().with_job(world.job("erp")));
+        let calls = (0..8).map(|_| {
+            let (store, change) = (world.store.clone(), change.clone());
+            tokio::spawn(async move { store.apply(vec![change]).await })
+        });
+        let mut outcomes = Vec::new();
+        for answer in join_all(calls).await {
+            outcomes
+                .extend(answer.map_err(|error| Failure::new(format!("a caller ended: {error}")))??);
+        }
+        outcomes.sort_by_key(|outcome| *outcome != Applied);
+        let expected = [vec![Applied], vec![Known; 7]].concat();
+        expect_eq("what became of it", outcomes, expected)?;
+    }
+    Ok(())
 }

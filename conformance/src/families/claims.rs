@@ -11,7 +11,7 @@ use blacksmith_store_core::{
 
 use crate::{
     case::family,
-    failure::{Outcome, ensure, expect_eq},
+    failure::{Failure, Outcome, ensure, expect_eq},
     world::{LEASE, WORKER, World, latest, with},
 };
 
@@ -41,6 +41,7 @@ family! {
     leases_of_any_legal_length,
     one_actor_may_hold_many_claims,
     jobs_of_one_event_go_to_several_workers,
+    a_job_that_came_late_is_handed_out_nevertheless,
 }
 
 /// A second of the case's clock.
@@ -271,7 +272,7 @@ async fn the_claim_is_written_into_the_history(world: &World) -> Outcome {
     let request = ClaimRequest::new("worker-7 of host-3", LEASE, [Want::any(1)]);
     let claimed = world.store.claim(request).await?;
     let [event] = &claimed.queue.events[..] else {
-        return Err(crate::failure::Failure::new("one event holds the one claimed job"));
+        return Err(Failure::new("one event holds the one claimed job"));
     };
     let executing = latest(&event.jobs[0])?;
 
@@ -428,4 +429,28 @@ async fn jobs_of_one_event_go_to_several_workers(world: &World) -> Outcome {
         "every job of the event executes"
     );
     Ok(())
+}
+
+/// From a caller whose clock is behind: its place lies before what was claimed already. It may wait, but for at most
+/// thirty seconds.
+async fn a_job_that_came_late_is_handed_out_nevertheless(world: &World) -> Outcome {
+    world.stored_job("crm").await?;
+    world.advance(20 * SECOND);
+    world.stored_job("crm").await?;
+    expect_eq("claimed", world.claim("crm", 10).await?.len(), 2)?;
+    expect_eq("nothing is left", world.claim("crm", 10).await?.len(), 0)?;
+
+    let now = world.now();
+    world.set_clock(now - 10 * SECOND);
+    let late = world.stored_job("crm").await?;
+    world.set_clock(now);
+    for _ in 0..30 {
+        let claimed = world.claim("crm", 10).await?;
+        if !claimed.is_empty() {
+            return expect_eq("the late job", ids_of(&claimed), vec![late.id]);
+        }
+        world.advance(SECOND);
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    Err(Failure::new("a job that came late was not handed out within 30 seconds"))
 }

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use blacksmith_store_core::{Added, Event, Status, WhereEvents};
+use blacksmith_store_core::{Added, Event, Result, Status, WhereEvents};
+use futures_util::future::join_all;
 
 use crate::{
     case::family,
-    failure::{Outcome, expect_eq},
+    failure::{Failure, Outcome, expect_eq},
     world::{World, instant, latest, with},
 };
 
@@ -25,6 +26,9 @@ family! {
     a_job_of_add_events_is_known_to_add_jobs_and_the_other_way_round,
     a_resend_a_day_later_is_known,
     jobs_known_are_not_claimed_again,
+    one_batch_added_by_eight_at_once_is_stored_once,
+    overlapping_batches_in_any_order_are_stored_once,
+    overlapping_outcomes_in_any_order_are_stored_once,
 }
 
 /// The counts of an answer: events, known, jobs, known.
@@ -210,4 +214,86 @@ async fn jobs_known_are_not_claimed_again(world: &World) -> Outcome {
     world.store.add_events(vec![event]).await?;
     expect_eq("due after it succeeded", world.claim("crm", 10).await?.len(), 0)?;
     world.expect_latest("its latest transition", done.id, latest(&done)?.id).await
+}
+
+/// Runs the calls at once, each in a task of its own, and answers what each of them answered.
+async fn at_once<T: Send + 'static>(
+    calls: impl IntoIterator<Item = impl Future<Output = Result<T>> + Send + 'static>,
+) -> Outcome<Vec<T>> {
+    let tasks: Vec<_> = calls.into_iter().map(tokio::spawn).collect();
+    let mut answers = Vec::new();
+    for answer in join_all(tasks).await {
+        answers.push(answer.map_err(|error| Failure::new(format!("a caller ended: {error}")))??);
+    }
+    Ok(answers)
+}
+
+async fn one_batch_added_by_eight_at_once_is_stored_once(world: &World) -> Outcome {
+    for _ in 0..5 {
+        let batch: Vec<Event> = (0..20)
+            .map(|_| world.event().with_job(world.job("crm")).with_job(world.job("erp")))
+            .collect();
+        let calls = (0..8).map(|_| {
+            let (store, batch) = (world.store.clone(), batch.clone());
+            async move { store.add_events(batch).await }
+        });
+        let mut sums = (0, 0, 0, 0);
+        for added in at_once(calls).await? {
+            let (events, events_known, jobs, jobs_known) = counts(added);
+            expect_eq("each caller's events", events + events_known, 20)?;
+            expect_eq("each caller's jobs", jobs + jobs_known, 40)?;
+            sums = (sums.0 + events, sums.1 + events_known, sums.2 + jobs, sums.3 + jobs_known);
+        }
+        expect_eq("all callers together", sums, (20, 140, 40, 280))?;
+    }
+    Ok(())
+}
+
+/// Each caller has half of the events, in an order of its own: whoever waits for another must not be waited for.
+async fn overlapping_batches_in_any_order_are_stored_once(world: &World) -> Outcome {
+    for _ in 0..5 {
+        let all: Vec<Event> = (0..40).map(|_| world.event().with_job(world.job("crm"))).collect();
+        let calls = (0..8_usize).map(|caller| {
+            let mut batch: Vec<Event> = all.iter().skip(caller * 3).take(20).cloned().collect();
+            if caller % 2 == 1 {
+                batch.reverse();
+            }
+            batch.rotate_left(caller);
+            let store = world.store.clone();
+            async move { store.add_events(batch).await }
+        });
+        let added = at_once(calls).await?;
+        let new: u64 = added.iter().map(|added| added.events).sum();
+        let known: u64 = added.iter().map(|added| added.events_known).sum();
+        // The last caller begins with the 22nd, and there are no more than 40.
+        expect_eq("all callers together", (new, new + known), (40, 7 * 20 + 19))?;
+    }
+    Ok(())
+}
+
+async fn overlapping_outcomes_in_any_order_are_stored_once(world: &World) -> Outcome {
+    for round in 0..5 {
+        let destination = format!("crm-{round}");
+        world.stored_jobs(&destination, 30).await?;
+        let ends = world
+            .claim(&destination, 30)
+            .await?
+            .iter()
+            .map(|job| world.next(job, Status::Succeeded))
+            .collect::<Outcome<Vec<_>>>()?;
+        let calls = (0..8_usize).map(|caller| {
+            let mut batch = ends.clone();
+            if caller % 2 == 1 {
+                batch.reverse();
+            }
+            batch.rotate_left(caller * 3);
+            let store = world.store.clone();
+            async move { store.add_transitions(batch).await }
+        });
+        let appended = at_once(calls).await?;
+        let new: u64 = appended.iter().map(|appended| appended.new).sum();
+        let known: u64 = appended.iter().map(|appended| appended.known).sum();
+        expect_eq("all callers together", (new, known), (30, 210))?;
+    }
+    Ok(())
 }
