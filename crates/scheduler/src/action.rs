@@ -43,9 +43,10 @@ pub trait Action: Send + Sync {
 ///
 /// let options = ActionOptions::default()
 ///     .with_concurrency(4)
+///     .with_batch_size(100)
 ///     .with_timeout(Duration::from_secs(10))
 ///     .with_backoff(Backoff::new(Duration::from_secs(1), Duration::from_hours(1)));
-/// assert_eq!(options.batch_size, 1);
+/// assert_eq!(options.concurrency, 4);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -54,10 +55,10 @@ pub struct ActionOptions {
     pub schedule: Option<Schedule>,
     /// What spaces its retries; the schedule's interval if `None`.
     pub backoff: Option<Backoff>,
-    /// How many runs go on at once in one scheduler. Default 10.
+    /// How many runs go on at once in one scheduler. Default 1.
     pub concurrency: usize,
-    /// How many jobs a run gets at most. Default 1.
-    pub batch_size: usize,
+    /// How many jobs a run gets at most. By default 1,000; all that are due, up to 10,000, when the schedule is not realtime.
+    pub batch_size: Option<usize>,
     /// How many jobs are claimed ahead of those that run. By default as many as are finished in a quarter of a second.
     pub prefetch: Option<usize>,
     /// How long a run may take. Default a minute; `None`: for ever.
@@ -69,8 +70,8 @@ impl Default for ActionOptions {
         Self {
             schedule: None,
             backoff: None,
-            concurrency: 10,
-            batch_size: 1,
+            concurrency: 1,
+            batch_size: None,
             prefetch: None,
             timeout: Some(Duration::from_mins(1)),
         }
@@ -95,7 +96,7 @@ impl ActionOptions {
 
     /// The same with so many jobs a run, at least one.
     pub fn with_batch_size(self, batch_size: usize) -> Self {
-        Self { batch_size: batch_size.max(1), ..self }
+        Self { batch_size: Some(batch_size.max(1)), ..self }
     }
 
     /// The same with so many jobs claimed ahead of those that run.
@@ -103,7 +104,7 @@ impl ActionOptions {
         Self { prefetch: Some(prefetch), ..self }
     }
 
-    /// The same with another time that a run may take.
+    /// The same with another time that a run may take, or with none.
     pub fn with_timeout(self, timeout: impl Into<Option<Duration>>) -> Self {
         Self { timeout: timeout.into(), ..self }
     }

@@ -73,7 +73,8 @@ where
     ClosureAction { name: name.into(), options: ActionOptions::default(), load: Box::new(load) }
 }
 
-/// The action `name`, done by a closure that gets many jobs at once; up to 1,000 in one run at a time by default.
+/// The action `name`, done by a closure that gets many jobs at once. By default one run goes on at a time, with up to 1,000 jobs, or with
+/// all that are due, up to 10,000, when the schedule is not realtime.
 ///
 /// ```
 /// use blacksmith_scheduler::{Then, batch};
@@ -93,7 +94,7 @@ where
 {
     ClosureAction {
         name: name.into(),
-        options: ActionOptions::default().with_concurrency(1).with_batch_size(1_000),
+        options: ActionOptions::default(),
         load: Box::new(move |batch| Box::pin(run(batch))),
     }
 }

@@ -5,11 +5,18 @@ mod closure;
 mod cut;
 mod delivery;
 mod destination;
+mod engine;
 mod failure;
+mod held;
 mod interval;
 mod outcome;
+mod plan;
 mod policy;
+mod purge;
 mod reporter;
+mod run;
+mod scheduler;
+mod simulation;
 mod then;
 
 pub use crate::{
@@ -19,8 +26,11 @@ pub use crate::{
     cut::{ERROR_TEXT_LIMIT, cut},
     delivery::{Batch, Delivery},
     destination::Destination,
+    engine::Stopped,
     failure::Failure,
     interval::Interval,
     reporter::Reporter,
+    scheduler::Scheduler,
+    simulation::Simulation,
     then::{FollowUp, Then},
 };

@@ -120,7 +120,7 @@ impl Outcomes<'_> {
         let mut child = Job::new(id, &parent.destination, &follow_up.action).with_transition(first);
         child.version = follow_up.version.clone().or_else(|| parent.version.clone());
         child.context = follow_up.context.clone().or_else(|| context.cloned());
-        child.data = follow_up.data.clone();
+        child.data.clone_from(&follow_up.data);
         child.event_id = parent.event_id;
         child.parent_job_id = Some(parent.id);
         child

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use blacksmith_store_core::{Result, Schedule, Timestamp, Toolkit, from_micros, never};
+use blacksmith_store_core::{
+    Job, Result, Schedule, Status, Timestamp, Toolkit, from_micros, never,
+};
 
 use crate::{ActionOptions, Backoff, Destination, Interval, failure::Remedy};
 
@@ -36,9 +38,14 @@ impl Policy {
         attempt > self.max_retries
     }
 
-    /// Whether this attempt is one that the schedule does not allow.
-    pub(crate) fn is_beyond(&self, attempt: u32) -> bool {
-        attempt.saturating_sub(1) > self.max_retries
+    /// Whether a job that was just claimed is to be discarded instead of run: its attempts are used up, which without this
+    /// rule would never end for a job that kills its process. One claimed from `awaiting` is run all the same, for beyond the
+    /// budget only an operator leads there.
+    pub(crate) fn shall_not_run(&self, claimed: &Job) -> bool {
+        claimed.transition.as_ref().is_some_and(|executing| {
+            executing.attempt.saturating_sub(1) > self.max_retries
+                && executing.state_before != Some(Status::Awaiting)
+        })
     }
 
     /// When a job is due again whose run number `attempt` did not succeed.
@@ -69,7 +76,7 @@ fn later(now: Timestamp, delay: Duration) -> Timestamp {
 
 #[cfg(test)]
 mod tests {
-    use blacksmith_store_core::{Clock, SetClock};
+    use blacksmith_store_core::{Clock, SetClock, Transition};
 
     use super::*;
 
@@ -78,6 +85,14 @@ mod tests {
     fn toolkit() -> Toolkit {
         let now = NOW.parse().expect("an instant");
         Toolkit::new().with_clock(Clock::Set(SetClock::at(now))).with_seed(1)
+    }
+
+    fn claimed(attempt: u32, before: Status) -> Job {
+        let toolkit = toolkit();
+        let mut executing = Transition::first(toolkit.transition_id(), Status::Executing);
+        executing.attempt = attempt;
+        executing.state_before = Some(before);
+        Job::new(toolkit.job_id(), "crm", "upsert").with_transition(executing)
     }
 
     fn minutes(policy: &Policy, attempt: u32, remedy: Remedy) -> i64 {
@@ -105,7 +120,9 @@ mod tests {
             assert_eq!(policy.realtime, realtime);
             assert_eq!(minutes(&policy, 1, Remedy::Schedule), wait);
             assert!(policy.is_last(last) && !policy.is_last(last - 1));
-            assert!(policy.is_beyond(last + 1) && !policy.is_beyond(last));
+            assert!(policy.shall_not_run(&claimed(last + 1, Status::Unknown)));
+            assert!(!policy.shall_not_run(&claimed(last + 1, Status::Awaiting)));
+            assert!(!policy.shall_not_run(&claimed(last, Status::Unknown)));
         }
     }
 
@@ -142,6 +159,8 @@ mod tests {
     fn without_retries_the_first_attempt_is_the_last() {
         let destination = Destination::new("crm").with_schedule(Schedule::new(true, "@hourly", 0));
         let policy = policy(&destination, &ActionOptions::default());
-        assert!(policy.is_last(1) && !policy.is_beyond(1) && policy.is_beyond(2));
+        assert!(policy.is_last(1));
+        assert!(!policy.shall_not_run(&claimed(1, Status::Acknowledged)));
+        assert!(policy.shall_not_run(&claimed(2, Status::Unknown)));
     }
 }

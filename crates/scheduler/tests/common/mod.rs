@@ -1,0 +1,221 @@
+//! A store in memory whose calls can be made to fail, a clock that follows tokio's, and looks at what happened.
+
+#![allow(dead_code, reason = "every test file uses a part of it")]
+
+pub mod flaky;
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use blacksmith_scheduler::{Scheduler, Stopped};
+use blacksmith_store_core::{
+    AvailableAdapters, Clock, Counts, Event, Job, JobId, Options, Order, SetClock, Status, Store,
+    Timestamp, Toolkit, Transition, WhereEvents, is_legal, next_attempt,
+};
+use tokio::{
+    sync::oneshot,
+    task::{AbortHandle, JoinHandle},
+    time::Instant,
+};
+
+pub use self::flaky::{Fault, Flaky};
+
+/// A fresh store in memory, with options.
+pub async fn memory(options: Options) -> Arc<dyn Store> {
+    let adapters = AvailableAdapters::new().with(blacksmith_store_memory::adapter());
+    adapters.expect("an adapter").open(options).await.expect("a store")
+}
+
+/// A store, and a clock that shows the same as tokio's, so that paused time counts for both.
+pub struct World {
+    pub store: Arc<Flaky>,
+    pub toolkit: Toolkit,
+    pub clock: SetClock,
+    ticking: AbortHandle,
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        self.ticking.abort();
+    }
+}
+
+pub fn start_instant() -> Timestamp {
+    "2026-01-01T00:00:00Z".parse().expect("an instant")
+}
+
+impl World {
+    pub async fn new() -> Self {
+        Self::with_options(Options::new("memory")).await
+    }
+
+    pub async fn with_options(options: Options) -> Self {
+        let clock = SetClock::at(start_instant());
+        let toolkit = Toolkit::new().with_clock(Clock::Set(clock.clone())).with_seed(1);
+        let store = Arc::new(Flaky::new(memory(options).await));
+        let ticking = {
+            let clock = clock.clone();
+            let start = Instant::now();
+            tokio::spawn(async move {
+                loop {
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                    clock.set(start_instant() + start.elapsed());
+                }
+            })
+            .abort_handle()
+        };
+        Self { store, toolkit, clock, ticking }
+    }
+
+    /// A scheduler with a poll interval of 50 ms: a set clock tells nobody that it moved.
+    pub fn scheduler(&self, actor: &str) -> Scheduler {
+        Scheduler::new(self.store.clone())
+            .with_toolkit(self.toolkit.clone())
+            .with_actor(actor)
+            .with_poll_interval(Duration::from_millis(50))
+    }
+
+    /// Adds `count` events with a job each for this action.
+    pub async fn add(&self, destination: &str, action: &str, count: usize) -> Vec<JobId> {
+        add(&*self.store, &self.toolkit, destination, action, count).await
+    }
+
+    pub async fn job(&self, id: JobId) -> Job {
+        self.store.inner().find_job(&self.toolkit, id).await.expect("the job is stored")
+    }
+
+    pub async fn status(&self, id: JobId) -> Status {
+        self.job(id).await.status().expect("a stored job has a status")
+    }
+
+    pub async fn history(&self, job: JobId) -> Vec<Transition> {
+        history(self.store.inner(), &self.toolkit, job).await
+    }
+
+    /// The states that a job went through.
+    pub async fn states(&self, job: JobId) -> Vec<Status> {
+        self.history(job).await.iter().map(|transition| transition.state_after).collect()
+    }
+
+    pub async fn counts(&self) -> Counts {
+        counts(self.store.inner(), &self.toolkit).await
+    }
+
+    /// Waits until all jobs have ended.
+    pub async fn until_finished(&self) {
+        until("all jobs have ended", async || {
+            let counts = self.counts().await;
+            counts.total() == counts.succeeded + counts.discarded
+        })
+        .await;
+    }
+
+    pub async fn until_status(&self, job: JobId, status: Status) {
+        until("the job has the status", async || self.status(job).await == status).await;
+    }
+}
+
+/// Waits, for at most an hour of tokio's time, until `holds`.
+pub async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_hours(1);
+    while !holds().await {
+        assert!(Instant::now() < deadline, "waited too long until {what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+pub async fn add(
+    store: &dyn Store,
+    toolkit: &Toolkit,
+    destination: &str,
+    action: &str,
+    count: usize,
+) -> Vec<JobId> {
+    let events: Vec<_> = (0..count)
+        .map(|n| {
+            Event::new(toolkit.event_id(), "shop", "order.paid")
+                .with_context(format!("context {n}"))
+                .with_data(format!("data {n}"))
+                .with_job(Job::new(toolkit.job_id(), destination, action))
+        })
+        .collect();
+    let jobs = events.iter().map(|event| event.jobs[0].id).collect();
+    for events in events.chunks(1_000) {
+        store.add_events(toolkit, events.to_vec()).await.expect("events are added");
+    }
+    jobs
+}
+
+pub async fn counts(store: &dyn Store, toolkit: &Toolkit) -> Counts {
+    let mut sum = Counts::default();
+    for queue in store.stats(toolkit).await.expect("stats") {
+        for status in Status::ALL {
+            *sum.of_mut(status) += queue.counts.of(status);
+        }
+    }
+    sum
+}
+
+pub async fn history(store: &dyn Store, toolkit: &Toolkit, job: JobId) -> Vec<Transition> {
+    let filter = WhereEvents::of_job(job).with_order(Order::Oldest).with_limit(1_000);
+    store.find_transitions(toolkit, filter).await.expect("a history").entries
+}
+
+/// That a chain has no gap and no illegal move, from its first transition to its end.
+pub fn expect_legal(chain: &[Transition]) {
+    for (place, transition) in chain.iter().enumerate() {
+        assert_eq!(transition.sequence, Some(place as u64), "{chain:#?}");
+        let Some(before) = place.checked_sub(1).map(|before| &chain[before]) else {
+            assert_eq!(transition.state_before, None);
+            continue;
+        };
+        assert_eq!(transition.state_before, Some(before.state_after));
+        assert!(is_legal(before.state_after, transition.state_after));
+        let attempt = next_attempt(before.state_after, before.attempt, transition.state_after);
+        assert_eq!(Some(transition.attempt), attempt);
+        assert!(before.created_at <= transition.created_at);
+    }
+}
+
+/// A scheduler that runs in a task of its own.
+pub struct Started {
+    stop: Option<oneshot::Sender<()>>,
+    task: JoinHandle<Stopped>,
+}
+
+pub fn start(scheduler: Scheduler) -> Started {
+    let (stop, stopped) = oneshot::channel();
+    let task = tokio::spawn(async move {
+        let stopped = async {
+            let _ = stopped.await;
+        };
+        scheduler.run(stopped).await.expect("the scheduler is configured well")
+    });
+    Started { stop: Some(stop), task }
+}
+
+impl Started {
+    /// Stops it gracefully.
+    pub async fn stop(mut self) -> Stopped {
+        self.ask_to_stop();
+        self.task.await.expect("the scheduler does not panic")
+    }
+
+    pub fn ask_to_stop(&mut self) {
+        drop(self.stop.take());
+    }
+
+    pub fn is_running(&self) -> bool {
+        !self.task.is_finished()
+    }
+
+    /// Ends it as `kill -9` does.
+    pub async fn kill(self) {
+        self.task.abort();
+        assert!(self.task.await.expect_err("aborted").is_cancelled());
+    }
+}
+
+/// Fails when `future` takes longer than `limit` of tokio's time.
+pub async fn within<T>(limit: Duration, future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(limit, future).await.expect("in time")
+}
