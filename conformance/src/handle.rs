@@ -1,6 +1,6 @@
 //! An opened store with the toolkit of its calls.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use blacksmith_store_core::{
     Added, Appended, Capabilities, Change, ChangeOutcome, ClaimRequest, Claimed, Event, EventId,
@@ -9,7 +9,7 @@ use blacksmith_store_core::{
     WhereEvents,
 };
 
-use crate::journal::{Journal, summary};
+use crate::journal::{Call, Journal, summary};
 
 /// A handle on the store under test; every call is written into the case's journal.
 #[derive(Clone)]
@@ -27,8 +27,10 @@ macro_rules! calls {
             #[allow(unused_mut, unused_assignments, reason = "some methods take nothing")]
             let mut request = String::new();
             $(request = summary(&$argument);)?
+            let began = Instant::now();
             let answer = self.raw().$method(&self.toolkit $(, $argument)?).await;
-            self.journal.record(stringify!($method), &request, &answer.as_ref());
+            let call = Call { operation: stringify!($method), request, took: began.elapsed() };
+            self.journal.record(&call, &answer.as_ref());
             answer
         }
     )*};
@@ -89,8 +91,10 @@ impl Handle {
     }
 
     pub(crate) async fn wakeups(&self) -> Result<Wakeups> {
+        let began = Instant::now();
         let answer = self.raw().wakeups(&self.toolkit).await;
-        self.journal.record("wakeups", "", &answer.as_ref().map(|_| "a stream"));
+        let call = Call { operation: "wakeups", request: String::new(), took: began.elapsed() };
+        self.journal.record(&call, &answer.as_ref().map(|_| "a stream"));
         answer
     }
 }

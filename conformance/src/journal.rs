@@ -3,6 +3,7 @@
 use std::{
     fmt::{Debug, Write as _},
     sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use blacksmith_store_core::{ErrorKind, Result, Retry, StoreError};
@@ -11,6 +12,14 @@ use crate::failure::{Failure, Outcome, limited};
 
 /// How many calls are printed, the last ones.
 const SHOWN: usize = 25;
+
+/// A call that was answered.
+pub(crate) struct Call {
+    pub(crate) operation: &'static str,
+    /// What it asked for, in short.
+    pub(crate) request: String,
+    pub(crate) took: Duration,
+}
 
 /// The calls of a case with their answers, and what was wrong with any call whatever the case is about.
 #[derive(Default)]
@@ -28,16 +37,14 @@ impl Journal {
     }
 
     /// Notes a call's answer, and checks what holds for every error.
-    pub(crate) fn record<T>(&self, operation: &str, request: &str, answer: &Result<T, &StoreError>)
-    where
-        T: Debug,
-    {
+    pub(crate) fn record<T: Debug>(&self, call: &Call, answer: &Result<T, &StoreError>) {
         let text = match answer {
             Ok(answer) => summary(answer),
             Err(error) => format!("refused: {error}"),
         };
+        let Call { operation, request, took } = call;
         let mut state = self.state();
-        state.calls.push(format!("{operation}({request})\n       -> {text}"));
+        state.calls.push(format!("{operation}({request})\n       -> {text} ({took:.1?})"));
         if let Err(error) = answer {
             state.violations.extend(violation(operation, error));
         }

@@ -27,6 +27,7 @@ family! {
     an_empty_version_is_none,
     a_given_ingested_at_is_ignored,
     a_given_created_at_of_a_transition_is_ignored,
+    a_job_created_in_the_future_or_long_ago_is_due_at_once,
     an_event_carries_its_jobs_in_ascending_id,
     finding_by_id_and_by_filter_give_the_same,
     an_error_that_is_any_json_is_kept_to_the_byte,
@@ -234,6 +235,21 @@ async fn a_given_created_at_of_a_transition_is_ignored(world: &World) -> Outcome
     world.append(done.clone()).await?;
     let found = world.store.find_transition(done.id).await?;
     expect_eq("of a following transition", found.created_at, Some(world.now()))
+}
+
+/// `created_at` of a job is what its maker says; when it is due, and its history, do not depend on it.
+async fn a_job_created_in_the_future_or_long_ago_is_due_at_once(world: &World) -> Outcome {
+    let week = Duration::from_hours(7 * 24);
+    let ahead = with(world.job("crm"), |job| job.created_at = Some(world.now() + week));
+    let usual = world.job("crm");
+    let behind = with(world.job("crm"), |job| job.created_at = Some(world.now() - week));
+    for job in [&ahead, &usual, &behind] {
+        let stored = world.stored(job.clone()).await?;
+        expect_eq("of its transition", latest(&stored)?.created_at, Some(world.now()))?;
+    }
+    let claimed = world.claim("crm", 10).await?;
+    let ids: Vec<_> = claimed.iter().map(|job| job.id).collect();
+    expect_eq("due at one instant, they come by id", ids, vec![ahead.id, usual.id, behind.id])
 }
 
 async fn an_event_carries_its_jobs_in_ascending_id(world: &World) -> Outcome {
