@@ -70,7 +70,8 @@ where
             Ok(())
         })
     };
-    ClosureAction { name: name.into(), options: ActionOptions::default(), load: Box::new(load) }
+    let options = ActionOptions::default().with_concurrency(10).with_batch_size(1);
+    ClosureAction { name: name.into(), options, load: Box::new(load) }
 }
 
 /// The action `name`, done by a closure that gets many jobs at once. By default one run goes on at a time, with up to 1,000 jobs, or with

@@ -11,7 +11,7 @@ use blacksmith_store_core::*;
 
 /// What happens to a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
+pub(crate) enum Fault {
     /// It does not reach the store.
     Refused,
     /// It is carried out, and its answer is lost.
@@ -23,7 +23,7 @@ pub enum Fault {
 }
 
 /// A store that counts its calls and fails when it is told to.
-pub struct Flaky {
+pub(crate) struct Flaky {
     store: Arc<dyn Store>,
     state: Mutex<State>,
 }
@@ -38,28 +38,28 @@ struct State {
 }
 
 impl Flaky {
-    pub fn new(store: Arc<dyn Store>) -> Self {
+    pub(crate) fn new(store: Arc<dyn Store>) -> Self {
         Self { store, state: Mutex::default() }
     }
 
     /// The store behind it, which does not fail.
-    pub fn inner(&self) -> &dyn Store {
+    pub(crate) fn inner(&self) -> &dyn Store {
         &*self.store
     }
 
     /// Lets the next calls of a method fail, one fault each.
-    pub fn fail_next(&self, method: &'static str, faults: impl IntoIterator<Item = Fault>) {
+    pub(crate) fn fail_next(&self, method: &'static str, faults: impl IntoIterator<Item = Fault>) {
         let mut state = self.state.lock().expect("no test panicked here");
         state.faults.entry(method).or_default().extend(faults);
     }
 
     /// Lets every call fail, until told otherwise.
-    pub fn set_outage(&self, outage: Option<Fault>) {
+    pub(crate) fn set_outage(&self, outage: Option<Fault>) {
         self.state.lock().expect("no test panicked here").outage = outage;
     }
 
     /// How many calls of a method there were.
-    pub fn calls(&self, method: &str) -> usize {
+    pub(crate) fn calls(&self, method: &str) -> usize {
         let state = self.state.lock().expect("no test panicked here");
         state.calls.get(method).copied().unwrap_or_default()
     }

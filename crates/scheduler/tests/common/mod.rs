@@ -2,14 +2,15 @@
 
 #![allow(dead_code, reason = "every test file uses a part of it")]
 
-pub mod flaky;
+pub(crate) mod flaky;
 
 use std::{future::Future, sync::Arc, time::Duration};
 
 use blacksmith_scheduler::{Scheduler, Stopped};
 use blacksmith_store_core::{
-    AvailableAdapters, Clock, Counts, Event, Job, JobId, Options, Order, SetClock, Status, Store,
-    Timestamp, Toolkit, Transition, WhereEvents, is_legal, next_attempt,
+    AvailableAdapters, ClaimRequest, Clock, Counts, Event, ExpireRequest, Job, JobId, Options,
+    Order, SetClock, Status, Store, Timestamp, Toolkit, Transition, Want, WhereEvents, is_legal,
+    next_attempt,
 };
 use tokio::{
     sync::oneshot,
@@ -17,19 +18,19 @@ use tokio::{
     time::Instant,
 };
 
-pub use self::flaky::{Fault, Flaky};
+pub(crate) use self::flaky::{Fault, Flaky};
 
 /// A fresh store in memory, with options.
-pub async fn memory(options: Options) -> Arc<dyn Store> {
+pub(crate) async fn memory(options: Options) -> Arc<dyn Store> {
     let adapters = AvailableAdapters::new().with(blacksmith_store_memory::adapter());
     adapters.expect("an adapter").open(options).await.expect("a store")
 }
 
 /// A store, and a clock that shows the same as tokio's, so that paused time counts for both.
-pub struct World {
-    pub store: Arc<Flaky>,
-    pub toolkit: Toolkit,
-    pub clock: SetClock,
+pub(crate) struct World {
+    pub(crate) store: Arc<Flaky>,
+    pub(crate) toolkit: Toolkit,
+    pub(crate) clock: SetClock,
     ticking: AbortHandle,
 }
 
@@ -39,16 +40,21 @@ impl Drop for World {
     }
 }
 
-pub fn start_instant() -> Timestamp {
+/// The seconds between the beginning of the world and `instant`.
+pub(crate) fn seconds(instant: Timestamp) -> f64 {
+    (instant - start_instant()).as_seconds_f64()
+}
+
+pub(crate) fn start_instant() -> Timestamp {
     "2026-01-01T00:00:00Z".parse().expect("an instant")
 }
 
 impl World {
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         Self::with_options(Options::new("memory")).await
     }
 
-    pub async fn with_options(options: Options) -> Self {
+    pub(crate) async fn with_options(options: Options) -> Self {
         let clock = SetClock::at(start_instant());
         let toolkit = Toolkit::new().with_clock(Clock::Set(clock.clone())).with_seed(1);
         let store = Arc::new(Flaky::new(memory(options).await));
@@ -67,7 +73,7 @@ impl World {
     }
 
     /// A scheduler with a poll interval of 50 ms: a set clock tells nobody that it moved.
-    pub fn scheduler(&self, actor: &str) -> Scheduler {
+    pub(crate) fn scheduler(&self, actor: &str) -> Scheduler {
         Scheduler::new(self.store.clone())
             .with_toolkit(self.toolkit.clone())
             .with_actor(actor)
@@ -75,33 +81,63 @@ impl World {
     }
 
     /// Adds `count` events with a job each for this action.
-    pub async fn add(&self, destination: &str, action: &str, count: usize) -> Vec<JobId> {
+    pub(crate) async fn add(&self, destination: &str, action: &str, count: usize) -> Vec<JobId> {
         add(&*self.store, &self.toolkit, destination, action, count).await
     }
 
-    pub async fn job(&self, id: JobId) -> Job {
+    pub(crate) async fn job(&self, id: JobId) -> Job {
         self.store.inner().find_job(&self.toolkit, id).await.expect("the job is stored")
     }
 
-    pub async fn status(&self, id: JobId) -> Status {
+    pub(crate) async fn status(&self, id: JobId) -> Status {
         self.job(id).await.status().expect("a stored job has a status")
     }
 
-    pub async fn history(&self, job: JobId) -> Vec<Transition> {
+    pub(crate) async fn history(&self, job: JobId) -> Vec<Transition> {
         history(self.store.inner(), &self.toolkit, job).await
     }
 
     /// The states that a job went through.
-    pub async fn states(&self, job: JobId) -> Vec<Status> {
+    pub(crate) async fn states(&self, job: JobId) -> Vec<Status> {
         self.history(job).await.iter().map(|transition| transition.state_after).collect()
     }
 
-    pub async fn counts(&self) -> Counts {
+    pub(crate) async fn counts(&self) -> Counts {
         counts(self.store.inner(), &self.toolkit).await
     }
 
+    /// The seconds since this world began.
+    pub(crate) fn seconds(&self) -> f64 {
+        seconds(self.clock.now())
+    }
+
+    /// Waits until the clock shows this many seconds.
+    pub(crate) async fn until_second(&self, second: f64) {
+        until("the clock shows it", async || self.seconds() >= second).await;
+    }
+
+    /// A toolkit whose clock is ahead: what it expires has not ended for anybody else.
+    pub(crate) fn ahead(&self, by: Duration) -> Toolkit {
+        Toolkit::new().with_clock(Clock::Set(SetClock::at(self.clock.now() + by)))
+    }
+
+    /// Claims as a worker does that is heard of no more.
+    pub(crate) async fn claim_and_die(&self, destination: &str, action: &str, limit: usize) {
+        let want = Want::action(destination, action, limit);
+        let request = ClaimRequest::new("dead", Duration::from_secs(30), [want]);
+        let claimed = self.store.inner().claim(&self.toolkit, request).await.expect("a claim");
+        assert_eq!(claimed.queue.jobs().count(), limit);
+    }
+
+    /// Gives up every claim, as another scheduler would after the end of its lease of 30 seconds.
+    pub(crate) async fn expire_all(&self) -> u64 {
+        let ahead = self.ahead(Duration::from_secs(31));
+        let request = ExpireRequest::new("rescuer", 10_000);
+        self.store.inner().expire_leases(&ahead, request).await.expect("an answer")
+    }
+
     /// Waits until all jobs have ended.
-    pub async fn until_finished(&self) {
+    pub(crate) async fn until_finished(&self) {
         until("all jobs have ended", async || {
             let counts = self.counts().await;
             counts.total() == counts.succeeded + counts.discarded
@@ -109,21 +145,24 @@ impl World {
         .await;
     }
 
-    pub async fn until_status(&self, job: JobId, status: Status) {
+    pub(crate) async fn until_status(&self, job: JobId, status: Status) {
         until("the job has the status", async || self.status(job).await == status).await;
     }
 }
 
 /// Waits, for at most an hour of tokio's time, until `holds`.
-pub async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_hours(1);
+pub(crate) async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    let start = Instant::now();
     while !holds().await {
-        assert!(Instant::now() < deadline, "waited too long until {what}");
-        tokio::time::sleep(Duration::from_millis(5)).await;
+        let waited = start.elapsed();
+        assert!(waited < Duration::from_hours(1), "waited too long until {what}");
+        // Closely at first; what takes minutes is not looked at every few milliseconds.
+        let pause = (waited / 20).clamp(Duration::from_millis(5), Duration::from_millis(500));
+        tokio::time::sleep(pause).await;
     }
 }
 
-pub async fn add(
+pub(crate) async fn add(
     store: &dyn Store,
     toolkit: &Toolkit,
     destination: &str,
@@ -145,7 +184,7 @@ pub async fn add(
     jobs
 }
 
-pub async fn counts(store: &dyn Store, toolkit: &Toolkit) -> Counts {
+pub(crate) async fn counts(store: &dyn Store, toolkit: &Toolkit) -> Counts {
     let mut sum = Counts::default();
     for queue in store.stats(toolkit).await.expect("stats") {
         for status in Status::ALL {
@@ -155,13 +194,13 @@ pub async fn counts(store: &dyn Store, toolkit: &Toolkit) -> Counts {
     sum
 }
 
-pub async fn history(store: &dyn Store, toolkit: &Toolkit, job: JobId) -> Vec<Transition> {
+pub(crate) async fn history(store: &dyn Store, toolkit: &Toolkit, job: JobId) -> Vec<Transition> {
     let filter = WhereEvents::of_job(job).with_order(Order::Oldest).with_limit(1_000);
     store.find_transitions(toolkit, filter).await.expect("a history").entries
 }
 
 /// That a chain has no gap and no illegal move, from its first transition to its end.
-pub fn expect_legal(chain: &[Transition]) {
+pub(crate) fn expect_legal(chain: &[Transition]) {
     for (place, transition) in chain.iter().enumerate() {
         assert_eq!(transition.sequence, Some(place as u64), "{chain:#?}");
         let Some(before) = place.checked_sub(1).map(|before| &chain[before]) else {
@@ -177,12 +216,12 @@ pub fn expect_legal(chain: &[Transition]) {
 }
 
 /// A scheduler that runs in a task of its own.
-pub struct Started {
+pub(crate) struct Started {
     stop: Option<oneshot::Sender<()>>,
     task: JoinHandle<Stopped>,
 }
 
-pub fn start(scheduler: Scheduler) -> Started {
+pub(crate) fn start(scheduler: Scheduler) -> Started {
     let (stop, stopped) = oneshot::channel();
     let task = tokio::spawn(async move {
         let stopped = async {
@@ -195,27 +234,27 @@ pub fn start(scheduler: Scheduler) -> Started {
 
 impl Started {
     /// Stops it gracefully.
-    pub async fn stop(mut self) -> Stopped {
+    pub(crate) async fn stop(mut self) -> Stopped {
         self.ask_to_stop();
         self.task.await.expect("the scheduler does not panic")
     }
 
-    pub fn ask_to_stop(&mut self) {
+    pub(crate) fn ask_to_stop(&mut self) {
         drop(self.stop.take());
     }
 
-    pub fn is_running(&self) -> bool {
+    pub(crate) fn is_running(&self) -> bool {
         !self.task.is_finished()
     }
 
     /// Ends it as `kill -9` does.
-    pub async fn kill(self) {
+    pub(crate) async fn kill(self) {
         self.task.abort();
         assert!(self.task.await.expect_err("aborted").is_cancelled());
     }
 }
 
 /// Fails when `future` takes longer than `limit` of tokio's time.
-pub async fn within<T>(limit: Duration, future: impl Future<Output = T>) -> T {
+pub(crate) async fn within<T>(limit: Duration, future: impl Future<Output = T>) -> T {
     tokio::time::timeout(limit, future).await.expect("in time")
 }
