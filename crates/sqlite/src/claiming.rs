@@ -1,11 +1,13 @@
 //! `claim`.
 
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap, VecDeque};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BinaryHeap, VecDeque},
+};
 
 use blacksmith_store_core::{
-    ClaimRequest, Claimed, Job, JobId, Queue, Status, Timestamp, Toolkit, Transition, TransitionId,
-    Want,
+    ClaimRequest, Claimed, Job, JobId, Queue, Status, StoreError, Timestamp, Toolkit, Transition,
+    TransitionId, Want, next_attempt,
 };
 use rusqlite::{Connection, params};
 
@@ -216,7 +218,8 @@ fn start(
         let mut executing = Transition::first(token, Status::Executing);
         executing.state_before = Some(waiting.status);
         executing.sequence = Some(waiting.sequence + 1);
-        executing.attempt = waiting.attempt + 1;
+        executing.attempt = next_attempt(waiting.status, waiting.attempt, Status::Executing)
+            .ok_or_else(|| StoreError::internal("a job has had 2^32 attempts"))?;
         executing.created_at = Some(row::instant(at)?);
         executing.actor = Some(request.actor.clone());
         gather(connection, &mut gathered, waiting, queue, executing)?;

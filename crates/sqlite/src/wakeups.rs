@@ -3,9 +3,9 @@
 use std::{
     future::Future,
     pin::Pin,
-    sync::{Arc, Mutex, PoisonError, Weak},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     task::{Context, Poll, ready},
-    thread,
+    thread::JoinHandle,
     time::Duration,
 };
 
@@ -22,13 +22,26 @@ const INTERVAL: Duration = Duration::from_millis(10);
 /// Tells streams that work may have arrived.
 pub(crate) struct Bell {
     rings: watch::Sender<()>,
-    /// Whether a thread watches the file.
-    watched: Mutex<bool>,
+    watch: Mutex<Watch>,
+    closing: Condvar,
+}
+
+/// The thread that watches the file, as long as there is a stream.
+#[derive(Default)]
+struct Watch {
+    thread: Option<JoinHandle<()>>,
+    closed: bool,
 }
 
 impl Bell {
     pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self { rings: watch::Sender::new(()), watched: Mutex::new(false) })
+        let (rings, watch) = (watch::Sender::new(()), Mutex::default());
+        Arc::new(Self { rings, watch, closing: Condvar::new() })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Watch> {
+        // Nothing panics while it holds the lock.
+        self.watch.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Fires every stream.
@@ -46,47 +59,55 @@ impl Bell {
         self: &Arc<Self>,
         connect: impl FnOnce() -> Result<Connection>,
     ) -> Result<()> {
-        let mut watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
-        if !*watched {
+        let mut watch = self.lock();
+        if watch.thread.is_none() {
             let connection = connect()?;
-            let bell = Arc::downgrade(self);
-            // The thread ends with the last stream; it holds a connection of its own and no call waits for it.
-            drop(spawn("watcher", move || watch(&connection, &bell))?);
-            *watched = true;
+            let bell = Arc::clone(self);
+            watch.thread = Some(spawn("watcher", move || bell.look(&connection))?);
         }
         Ok(())
     }
 
-    /// Whether the watching thread shall end: nobody listens.
-    fn ends(&self) -> bool {
-        let mut watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.rings.receiver_count() == 0 {
-            *watched = false;
-        }
-        !*watched
-    }
-}
-
-/// Rings when the file was changed by another connection; the store's own writer counts among them.
-fn watch(connection: &Connection, bell: &Weak<Bell>) {
-    let mut seen = None;
-    while let Some(bell) = bell.upgrade() {
-        if bell.ends() {
-            return;
-        }
-        match data_version(connection) {
-            Ok(version) => {
-                if seen.replace(version).is_some_and(|before| before != version) {
-                    bell.ring();
+    /// Rings when the file was changed by another connection; the store's own writer counts among them.
+    fn look(&self, connection: &Connection) {
+        let mut seen = None;
+        loop {
+            match data_version(connection) {
+                Ok(version) => {
+                    if seen.replace(version).is_some_and(|before| before != version) {
+                        self.ring();
+                    }
+                }
+                Err(error) => {
+                    // Firings may be lost; the next look may succeed.
+                    tracing::debug!(error = %store_error(&error), "the file could not be looked at");
                 }
             }
-            Err(error) => {
-                // Firings may be lost; the next look may succeed.
-                tracing::debug!(error = %store_error(&error), "the file could not be looked at");
+            let waited =
+                self.closing.wait_timeout_while(self.lock(), INTERVAL, |watch| !watch.closed);
+            let (mut watch, _) = waited.unwrap_or_else(PoisonError::into_inner);
+            if watch.closed {
+                return;
+            }
+            if self.rings.receiver_count() == 0 {
+                watch.thread = None;
+                return;
             }
         }
-        drop(bell);
-        thread::sleep(INTERVAL);
+    }
+
+    /// Ends the watching, and with it its connection.
+    pub(crate) fn close(&self) {
+        let thread = {
+            let mut watch = self.lock();
+            watch.closed = true;
+            watch.thread.take()
+        };
+        self.closing.notify_all();
+        if let Some(thread) = thread {
+            // A thread that panicked has told so already.
+            let _ = thread.join();
+        }
     }
 }
 
