@@ -10,7 +10,9 @@ pub(crate) fn fmt() -> Result {
 
 /// Everything at once, then each feature of each crate alone: features that only work together stay hidden otherwise.
 pub(crate) fn clippy() -> Result {
-    run(cargo("clippy --workspace --all-targets --all-features --locked -- -D warnings"))?;
+    run(cargo(
+        "clippy --workspace --all-targets --all-features --locked --keep-going -- -D warnings",
+    ))?;
     for (package, features) in features()? {
         for feature in features.iter().filter(|feature| *feature != "default") {
             run(cargo(&format!(
