@@ -1,0 +1,7 @@
+-- The jobs whose chains are to grow. Who holds a job's row decides alone what follows, also when the job has left live;
+-- only an outcome that is sent as it fits does without, and holds the row of live instead.
+SELECT j.id, j.event_id, j.lane, j.queue, j.first_at, j.first_state
+FROM blacksmith_store.jobs j
+WHERE j.id = ANY ($1::bytea[])
+ORDER BY j.id
+FOR UPDATE

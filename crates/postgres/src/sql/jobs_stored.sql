@@ -1,0 +1,5 @@
+-- What is stored of jobs that come again, to be compared.
+SELECT j.id, j.event_id, q.destination, q.action, j.version, j.context, j.data, j.created_at, j.parent_job_id
+FROM blacksmith_store.jobs j
+JOIN blacksmith_store.queues q ON q.id = j.queue
+WHERE j.id = ANY ($1::bytea[])

@@ -1,0 +1,1 @@
+SELECT p.id, p.destination, p.action, p.actor, p.reason, p.created_at FROM blacksmith_store.pauses p WHERE p.id = $1::bytea
