@@ -175,7 +175,7 @@ impl State {
         for mut event in events {
             let inside = std::mem::take(&mut event.jobs);
             match self.events.get(&event.id) {
-                Some(stored) if stored.same_content(&event) => plan.known.events += 1,
+                Some(stored) if stored.event.same_content(&event) => plan.known.events += 1,
                 Some(_) => plan.other_content.push(event.id.to_string()),
                 None => {
                     new_events.insert(event.id);

@@ -11,7 +11,7 @@ use crate::{
     choosing::{JobChoice, chooses_alone, jobs_in},
     error::Refusal,
     paging::{Candidates, select},
-    state::{State, StoredJob},
+    state::{State, StoredEvent, StoredJob},
 };
 
 /// Related entries are looked at instead of all only if there are this many times fewer of them.
@@ -20,8 +20,8 @@ const WORTH_COLLECTING: usize = 8;
 impl State {
     /// `find_event`.
     pub(crate) fn find_event(&self, id: EventId) -> Result<Event, Refusal> {
-        let event = self.events.get(&id).ok_or_else(|| Refusal::NoEvents(vec![id]))?;
-        Ok(self.loaded_event(&WhereEvents::default(), event))
+        let stored = self.events.get(&id).ok_or_else(|| Refusal::NoEvents(vec![id]))?;
+        Ok(self.loaded_event(&WhereEvents::default(), stored))
     }
 
     /// `find_job`.
@@ -44,8 +44,9 @@ impl State {
     ) -> Result<Page<Event>, Refusal> {
         let behind = behind_id(filter).map(EventId::from_bytes);
         let matches = |id: EventId| {
-            let jobs = self.jobs_of(id).map(|stored| &stored.job);
-            filter.matches_event_with(&self.events[&id], jobs)
+            let stored = &self.events[&id];
+            let jobs = self.jobs_of(stored).map(|stored| &stored.job);
+            filter.matches_event_with(&stored.event, jobs)
         };
         let found = select(toolkit, filter, behind, &self.events_for(filter), matches)?;
         let load = |id: &EventId| self.loaded_event(filter, &self.events[id]);
@@ -158,7 +159,8 @@ impl State {
             return Candidates::among(BTreeSet::from_iter(stored));
         }
         if let Some(event) = filter.event_id() {
-            return Candidates::among(self.job_ids_of(event).collect::<BTreeSet<_>>());
+            let stored = self.events.get(&event);
+            return Candidates::among(stored.map(|stored| stored.jobs.clone()).unwrap_or_default());
         }
         let chosen = JobChoice::of(filter);
         if chosen.is_any() {
@@ -173,7 +175,9 @@ impl State {
     /// The transitions that `find_transitions` looks at when they are not those of one job.
     fn transitions_for(&self, filter: &WhereEvents) -> Candidates<'_, TransitionId> {
         if let Some(event) = filter.event_id() {
-            return Candidates::among(transition_ids_of(self.jobs_of(event)));
+            let stored = self.events.get(&event);
+            let jobs = stored.into_iter().flat_map(|stored| self.jobs_of(stored));
+            return Candidates::among(transition_ids_of(jobs));
         }
         if filter.constrains_nothing() {
             let all_match = Some(self.transitions.len() as u64);
@@ -193,8 +197,8 @@ impl State {
     }
 
     /// An event with those of its jobs that the filter wants it to carry.
-    fn loaded_event(&self, filter: &WhereEvents, event: &Event) -> Event {
-        let mut loaded = event.clone();
+    fn loaded_event(&self, filter: &WhereEvents, stored: &StoredEvent) -> Event {
+        let mut loaded = Event::clone(&stored.event);
         if filter.without_payloads {
             loaded.context = None;
             loaded.data = None;
@@ -204,7 +208,7 @@ impl State {
             Carry::Matching => filter.carries_job(job),
             Carry::None => false,
         };
-        let jobs = self.jobs_of(event.id).map(|stored| &stored.job).filter(is_carried);
+        let jobs = self.jobs_of(stored).map(|stored| &stored.job).filter(is_carried);
         loaded.jobs = jobs.map(|job| loaded_job(filter, job)).collect();
         loaded
     }

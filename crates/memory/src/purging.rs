@@ -2,11 +2,9 @@
 
 use std::ops::Bound;
 
-use blacksmith_store_core::{
-    Event, EventId, PURGE_SPARES, PurgeRequest, Purged, Status, Timestamp,
-};
+use blacksmith_store_core::{EventId, PURGE_SPARES, PurgeRequest, Purged, Status, Timestamp};
 
-use crate::state::{State, StoredJob};
+use crate::state::{State, StoredEvent, StoredJob};
 
 /// Events looked at in one batch.
 const BATCH: usize = 1_000;
@@ -75,8 +73,9 @@ impl State {
         batch.len() == BATCH
     }
 
-    fn fate(&self, request: &PurgeRequest, event: &Event, now: Timestamp) -> Fate {
-        let jobs = self.jobs_of(event.id).map(|stored| &stored.job);
+    fn fate(&self, request: &PurgeRequest, stored: &StoredEvent, now: Timestamp) -> Fate {
+        let StoredEvent { event, .. } = stored;
+        let jobs = self.jobs_of(stored).map(|stored| &stored.job);
         if !request.filter.matches_event_with(event, jobs) {
             return Fate::Unmatched;
         }
@@ -87,7 +86,7 @@ impl State {
             return Fate::Unmatched;
         }
         let mut states =
-            self.jobs_of(event.id).map(StoredJob::latest).map(|latest| latest.state_after);
+            self.jobs_of(stored).map(StoredJob::latest).map(|latest| latest.state_after);
         let is_in_the_way = |status: Status| {
             status == Status::Executing || !(request.include_unfinished || status.is_finished())
         };

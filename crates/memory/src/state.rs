@@ -6,7 +6,7 @@ use std::{
 };
 
 use blacksmith_store_core::{
-    Event, EventId, ID_BYTES, Job, JobId, Queue, Status, Timestamp, Transition, TransitionId,
+    Event, EventId, Job, JobId, Queue, Status, Timestamp, Transition, TransitionId,
 };
 
 use crate::{leases::Claims, pausing::Pauses, queues::Queues};
@@ -14,12 +14,10 @@ use crate::{leases::Claims, pausing::Pauses, queues::Queues};
 /// Everything a store holds. Whatever happens to a job passes through the methods below, which keep the indexes true.
 #[derive(Default)]
 pub(crate) struct State {
-    /// Events without their jobs.
-    pub(crate) events: BTreeMap<EventId, Arc<Event>>,
+    /// Events with the ids of their jobs.
+    pub(crate) events: BTreeMap<EventId, StoredEvent>,
     /// Jobs with their transitions; boxed, so that the map moves pointers instead of rows of half a kilobyte.
     pub(crate) jobs: BTreeMap<JobId, Box<StoredJob>>,
-    /// Index: the jobs of each event.
-    pub(crate) event_jobs: BTreeSet<(EventId, JobId)>,
     /// Index: where each transition stands in which job's chain.
     pub(crate) transitions: BTreeMap<TransitionId, (JobId, usize)>,
     /// Index: jobs by destination, action and status, and the order in which they are due.
@@ -27,6 +25,13 @@ pub(crate) struct State {
     /// The claim calls of which something is still executing.
     pub(crate) claims: Claims,
     pub(crate) pauses: Pauses,
+}
+
+/// An event, and which jobs it has.
+pub(crate) struct StoredEvent {
+    /// The event, without its jobs.
+    pub(crate) event: Arc<Event>,
+    pub(crate) jobs: BTreeSet<JobId>,
 }
 
 /// A job with its event and its history.
@@ -66,19 +71,21 @@ impl State {
     pub(crate) fn insert_event(&mut self, mut event: Event, now: Timestamp) {
         event.received_at = event.received_at.or(Some(now));
         event.ingested_at = Some(now);
-        self.events.insert(event.id, Arc::new(event));
+        let stored = StoredEvent { event: Arc::new(event), jobs: BTreeSet::new() };
+        self.events.insert(stored.event.id, stored);
     }
 
     /// Stores a job that is not stored, of an event that is, with its first transition.
     pub(crate) fn insert_job(&mut self, mut job: Job, now: Timestamp) {
         let event = job.event_id.expect("core fills in a job's event");
-        let event = Arc::clone(self.events.get(&event).expect("the plan has found its event"));
+        let siblings = self.events.get_mut(&event).expect("the plan has found its event");
+        siblings.jobs.insert(job.id);
+        let event = Arc::clone(&siblings.event);
         job.created_at = job.created_at.or(Some(now));
         let first = job.transition.as_mut().expect("core fills in a first transition");
         first.created_at = Some(now);
 
         self.transitions.insert(first.id, (job.id, 0));
-        self.event_jobs.insert((event.id, job.id));
         let stored = Box::new(StoredJob { event, job, earlier: Vec::new() });
         self.queues.enter(&stored.job, stored.latest());
         self.jobs.insert(stored.job.id, stored);
@@ -108,10 +115,9 @@ impl State {
 
     /// Deletes an event with its jobs and transitions; answers how many of these there were. None of them is executing.
     pub(crate) fn remove_event(&mut self, event: EventId) -> (u64, u64) {
-        let jobs: Vec<JobId> = self.job_ids_of(event).collect();
+        let StoredEvent { jobs, .. } = self.events.remove(&event).expect("the event was found");
         let mut transitions = 0;
         for id in &jobs {
-            self.event_jobs.remove(&(event, *id));
             let stored = self.jobs.remove(id).expect("an event's jobs are stored");
             for transition in stored.chain() {
                 self.transitions.remove(&transition.id);
@@ -120,7 +126,6 @@ impl State {
             self.queues.sweep(&stored.job);
             transitions += stored.chain_len() as u64;
         }
-        self.events.remove(&event);
         (jobs.len() as u64, transitions)
     }
 
@@ -129,16 +134,12 @@ impl State {
         self.queues.arrivals() + self.pauses.ends()
     }
 
-    /// The ids of an event's jobs, ascending.
-    pub(crate) fn job_ids_of(&self, event: EventId) -> impl Iterator<Item = JobId> + Clone + '_ {
-        let least = JobId::from_bytes([u8::MIN; ID_BYTES]);
-        let greatest = JobId::from_bytes([u8::MAX; ID_BYTES]);
-        self.event_jobs.range((event, least)..=(event, greatest)).map(|(_, job)| *job)
-    }
-
     /// An event's jobs in ascending id.
-    pub(crate) fn jobs_of(&self, event: EventId) -> impl Iterator<Item = &StoredJob> + Clone {
-        self.job_ids_of(event).map(|job| &*self.jobs[&job])
+    pub(crate) fn jobs_of<'a>(
+        &'a self,
+        event: &'a StoredEvent,
+    ) -> impl Iterator<Item = &'a StoredJob> + Clone {
+        event.jobs.iter().map(|job| &*self.jobs[job])
     }
 
     /// The transition of this id, with its job.
