@@ -28,6 +28,7 @@ family! {
     wants_are_served_in_their_order,
     a_job_goes_to_the_first_want_with_room,
     the_same_want_twice_has_room_twice,
+    the_answer_is_in_the_order_of_turns_and_not_of_wants,
     any_takes_from_every_destination_oldest_first,
     limits_are_exact,
     no_wants_claim_nothing,
@@ -231,6 +232,16 @@ async fn the_same_want_twice_has_room_twice(world: &World) -> Outcome {
     let jobs = world.stored_jobs("crm", 5).await?;
     let claimed = claim(world, [Want::destination("crm", 2), Want::destination("crm", 1)]).await?;
     expect_eq("two and one", ids(&claimed), jobs[..3].to_vec())
+}
+
+async fn the_answer_is_in_the_order_of_turns_and_not_of_wants(world: &World) -> Outcome {
+    let mut expected = Vec::new();
+    for destination in ["crm", "erp", "warehouse", "erp", "crm"] {
+        expected.push(stored(world, destination, "upsert").await?);
+        world.advance(SECOND);
+    }
+    let wants = ["warehouse", "erp", "crm"].map(|destination| Want::destination(destination, 2));
+    expect_eq("three wants", ids(&claim(world, wants).await?), expected)
 }
 
 async fn any_takes_from_every_destination_oldest_first(world: &World) -> Outcome {
