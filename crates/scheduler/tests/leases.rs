@@ -150,7 +150,7 @@ async fn a_claims_answer_that_comes_after_its_jobs_were_taken_up_is_ignored() {
 async fn a_claims_answer_that_comes_after_the_end_of_its_lease_starts_nothing() {
     let world = World::new().await;
     // The answers of extensions are late too, so that nothing tells of the claim before.
-    world.store.fail_next("claim", [Fault::AnswerLate(Duration::from_millis(2_000))]);
+    world.store.fail_next("claim", [Fault::AnswerLate(Duration::from_secs(2))]);
     world.store.fail_next("extend_leases", [Fault::Refused; 3]);
     let job = world.add("crm", "upsert", 1).await[0];
     let (runs, destination) = counting();

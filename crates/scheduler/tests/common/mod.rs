@@ -1,6 +1,6 @@
 //! A store in memory whose calls can be made to fail, a clock that follows tokio's, and looks at what happened.
 
-#![allow(dead_code, reason = "every test file uses a part of it")]
+#![allow(dead_code, unused_imports, reason = "every test file uses a part of it")]
 
 pub(crate) mod flaky;
 
@@ -51,10 +51,15 @@ pub(crate) fn start_instant() -> Timestamp {
 
 impl World {
     pub(crate) async fn new() -> Self {
-        Self::with_options(Options::new("memory")).await
+        Self::with(Options::new("memory"), Duration::from_millis(10)).await
     }
 
+    /// One with options of the store, and a clock that moves in larger steps, for hours to pass.
     pub(crate) async fn with_options(options: Options) -> Self {
+        Self::with(options, Duration::from_millis(200)).await
+    }
+
+    async fn with(options: Options, step: Duration) -> Self {
         let clock = SetClock::at(start_instant());
         let toolkit = Toolkit::new().with_clock(Clock::Set(clock.clone())).with_seed(1);
         let store = Arc::new(Flaky::new(memory(options).await));
@@ -63,7 +68,7 @@ impl World {
             let start = Instant::now();
             tokio::spawn(async move {
                 loop {
-                    tokio::time::sleep(Duration::from_millis(10)).await;
+                    tokio::time::sleep(step).await;
                     clock.set(start_instant() + start.elapsed());
                 }
             })
@@ -113,7 +118,10 @@ impl World {
 
     /// Waits until the clock shows this many seconds.
     pub(crate) async fn until_second(&self, second: f64) {
-        until("the clock shows it", async || self.seconds() >= second).await;
+        while self.seconds() < second {
+            let left = Duration::from_secs_f64(second - self.seconds());
+            tokio::time::sleep(left.max(Duration::from_millis(1))).await;
+        }
     }
 
     /// A toolkit whose clock is ahead: what it expires has not ended for anybody else.
