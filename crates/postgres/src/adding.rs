@@ -21,6 +21,14 @@ use crate::{
     store::Inner,
 };
 
+/// What became of a change that stood.
+pub(crate) struct Decided {
+    pub(crate) added: Added,
+    pub(crate) appended: Appended,
+    /// The jobs whose runs ended.
+    ended: Vec<JobId>,
+}
+
 impl Inner {
     pub(crate) async fn add_events(&self, toolkit: &Toolkit, events: Vec<Event>) -> Outcome<Added> {
         let mut change = Change::default();
@@ -31,13 +39,13 @@ impl Inner {
             return Ok(added);
         }
         drop(session);
-        self.decide(toolkit, &[change], |plans| plans.added()).await
+        Ok(self.decide(toolkit, &[change]).await?.added)
     }
 
     pub(crate) async fn add_jobs(&self, toolkit: &Toolkit, jobs: Vec<Job>) -> Outcome<Added> {
         let mut change = Change::default();
         change.jobs = jobs;
-        self.decide(toolkit, &[change], |plans| plans.added()).await
+        Ok(self.decide(toolkit, &[change]).await?.added)
     }
 
     pub(crate) async fn add_transitions(
@@ -53,7 +61,7 @@ impl Inner {
             appended.new = new;
             return Ok(appended);
         }
-        self.decide(toolkit, &changes, |plans| plans.appended()).await
+        Ok(self.decide(toolkit, &changes).await?.appended)
     }
 
     pub(crate) async fn apply(
@@ -162,15 +170,10 @@ impl Inner {
     }
 
     /// Decides one change, all of which must stand, and writes it.
-    async fn decide<T>(
-        &self,
-        toolkit: &Toolkit,
-        changes: &[Change; 1],
-        answer: impl Fn(&Plan<'_>) -> T,
-    ) -> Outcome<T> {
+    async fn decide(&self, toolkit: &Toolkit, changes: &[Change; 1]) -> Outcome<Decided> {
         let mut retries = Retries::new(toolkit);
         loop {
-            match self.decide_once(toolkit, changes, &answer).await {
+            match self.decide_once(toolkit, changes).await {
                 // A unique violation here is a race with another call that stores the same: what it stored is seen next time.
                 Err(failure) if retries.again(&failure).await => {}
                 outcome => return outcome,
@@ -178,40 +181,34 @@ impl Inner {
         }
     }
 
-    async fn decide_once<T>(
-        &self,
-        toolkit: &Toolkit,
-        changes: &[Change; 1],
-        answer: impl Fn(&Plan<'_>) -> T,
-    ) -> Outcome<T> {
+    async fn decide_once(&self, toolkit: &Toolkit, changes: &[Change; 1]) -> Outcome<Decided> {
         let session = self.database.session(toolkit).await?;
         self.number_queues(&session, changes).await?;
         let now = self.clock.now(&session, toolkit).await?;
         session.begin().await?;
-        let outcome = self.decide_in(&session, changes, now, answer).await;
-        let (answer, ended) = session.end(outcome).await?;
-        self.running.end(ended, &[]);
-        Ok(answer)
+        let outcome = self.decide_in(&session, changes, now).await;
+        let decided = session.end(outcome).await?;
+        self.running.end(decided.ended.iter().copied(), &[]);
+        Ok(decided)
     }
 
-    /// Decides one change in a transaction, which another may have begun; answers also the jobs whose runs end.
-    pub(crate) async fn decide_in<T>(
+    /// Decides one change in a transaction, which another may have begun.
+    pub(crate) async fn decide_in(
         &self,
         session: &Session<'_>,
         changes: &[Change; 1],
         now: Timestamp,
-        answer: impl Fn(&Plan<'_>) -> T,
-    ) -> Outcome<(T, Vec<JobId>)> {
+    ) -> Outcome<Decided> {
         let mut ledger = Ledger::read(session, changes).await?;
         check_events(changes, &ledger)?;
         let plan = Plan::of(&changes[0], &ledger);
         plan.check()?;
-        let answer = answer(&plan);
+        let (added, appended) = (plan.added(), plan.appended());
         let mut writes = Writes::default();
         writes.add(plan, &mut ledger, &self.queues, now);
         let ended = writes.ended_runs().collect();
         writes.write(session, now).await?;
-        Ok((answer, ended))
+        Ok(Decided { added, appended, ended })
     }
 
     async fn apply_once(

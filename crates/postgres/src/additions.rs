@@ -19,7 +19,7 @@ pub(crate) struct Additions<'a> {
     pub(crate) jobs: Vec<(&'a Job, QueueNumber)>,
 }
 
-impl<'a> Additions<'a> {
+impl Additions<'_> {
     pub(crate) fn is_empty(&self) -> bool {
         self.events.is_empty() && self.jobs.is_empty()
     }
@@ -138,7 +138,7 @@ impl<'a> JobColumns<'a> {
             columns.state.push(number(first.state_after));
             columns.run_at.push(first.run_at);
             columns.actor.push(first.actor.as_deref());
-            columns.error.push(first.error.as_ref().map(|error| error.as_json()));
+            columns.error.push(first.error.as_ref().map(blacksmith_store_core::JobError::as_json));
         }
         columns
     }

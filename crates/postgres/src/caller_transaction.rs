@@ -116,10 +116,10 @@ impl Inner {
                 return Err(failure);
             }
         }
-        match self.decide_in(&session, changes, now, |plan| plan.added()).await {
-            Ok((added, _)) => {
+        match self.decide_in(&session, changes, now).await {
+            Ok(decided) => {
                 session.run("RELEASE SAVEPOINT blacksmith_store").await?;
-                Ok(added)
+                Ok(decided.added)
             }
             Err(failure) => {
                 undo(&session).await?;

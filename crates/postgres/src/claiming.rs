@@ -2,7 +2,6 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -121,14 +120,7 @@ impl Inner {
             let next: Option<Timestamp> = columns.next()?;
             taken.next_due = [taken.next_due, next].into_iter().flatten().min();
             let Some(run_at) = columns.next::<Option<Timestamp>>()? else { continue };
-            let name = match taken.names.get(&queue) {
-                Some(name) => Arc::clone(name),
-                None => {
-                    let name = self.queues.name(session, queue).await?;
-                    taken.names.insert(queue, Arc::clone(&name));
-                    name
-                }
-            };
+            let name = self.queues.name(session, queue).await?;
             taken.jobs.push(TakenJob::of(&mut columns, queue, &name, run_at, request)?);
         }
         taken.jobs.sort_unstable_by_key(TakenJob::position);
@@ -255,7 +247,6 @@ async fn take(
 struct Taken {
     jobs: Vec<TakenJob>,
     next_due: Option<Timestamp>,
-    names: HashMap<QueueNumber, Arc<QueueName>>,
 }
 
 struct TakenJob {

@@ -17,6 +17,7 @@ use futures_util::future::BoxFuture;
 use tokio::task::JoinHandle;
 use tokio_postgres::{
     Client, Config, Error as DriverError, NoTls, Row, Socket, Transaction,
+    config::SslMode,
     tls::{MakeTlsConnect, TlsConnect},
     types::{ToSql, Type},
 };
@@ -123,6 +124,7 @@ impl Database {
 }
 
 /// What serves a session.
+#[allow(clippy::large_enum_variant, reason = "one a call, on the stack")]
 enum Served<'a> {
     /// A connection of the pool.
     Pooled(Object),
@@ -178,12 +180,12 @@ impl Session<'_> {
                 self.guarded(could_commit, client.query(&prepared, parameters)).await
             }
             Served::Pooled(client) => {
-                let typed = typed(parameters, types);
-                self.guarded(could_commit, client.query_typed(text, &typed)).await
+                let bound = with_types(parameters, types);
+                self.guarded(could_commit, client.query_typed(text, &bound)).await
             }
             Served::Callers(transaction) => {
-                let typed = typed(parameters, types);
-                self.guarded(could_commit, transaction.query_typed(text, &typed)).await
+                let bound = with_types(parameters, types);
+                self.guarded(could_commit, transaction.query_typed(text, &bound)).await
             }
         }
     }
@@ -204,12 +206,12 @@ impl Session<'_> {
                 self.guarded(could_commit, client.execute(&prepared, parameters)).await
             }
             Served::Pooled(client) => {
-                let typed = typed(parameters, types);
-                self.guarded(could_commit, client.execute_typed(text, &typed)).await
+                let bound = with_types(parameters, types);
+                self.guarded(could_commit, client.execute_typed(text, &bound)).await
             }
             Served::Callers(transaction) => {
-                let typed = typed(parameters, types);
-                self.guarded(could_commit, transaction.execute_typed(text, &typed)).await
+                let bound = with_types(parameters, types);
+                self.guarded(could_commit, transaction.execute_typed(text, &bound)).await
             }
         }
     }
@@ -327,7 +329,7 @@ impl Drop for Session<'_> {
             let token = client.cancel_token();
             runtime.spawn(async move {
                 // The connection stays open until the server was asked, for it takes requests about living sessions alone.
-                if let Err(error) = cancel(&token, tls).await {
+                if let Err(error) = token.cancel_query(tls.connect()).await {
                     tracing::debug!("a statement could not be cancelled: {}", Chain(&error));
                 }
                 drop(client);
@@ -336,23 +338,13 @@ impl Drop for Session<'_> {
     }
 }
 
-fn typed<'a>(parameters: &[Parameter<'a>], types: &[Type]) -> Vec<(Parameter<'a>, Type)> {
+fn with_types<'a>(parameters: &[Parameter<'a>], types: &[Type]) -> Vec<(Parameter<'a>, Type)> {
     parameters.iter().copied().zip(types.iter().cloned()).collect()
 }
 
 impl fmt::Debug for Session<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Session").field("deadline", &self.deadline).finish_non_exhaustive()
-    }
-}
-
-async fn cancel(token: &tokio_postgres::CancelToken, tls: Tls) -> Result<(), DriverError> {
-    #[cfg(feature = "tls")]
-    return token.cancel_query(tls.connect()).await;
-    #[cfg(not(feature = "tls"))]
-    {
-        let _ = tls;
-        token.cancel_query(NoTls).await
     }
 }
 
@@ -367,13 +359,11 @@ impl Connect for Connector {
     fn connect(&self, config: &Config) -> Connected<'_> {
         let config = config.clone();
         Box::pin(async move {
-            if config.get_ssl_mode() == tokio_postgres::config::SslMode::Disable {
-                return connect(&config, NoTls).await;
+            if config.get_ssl_mode() == SslMode::Disable {
+                connect(&config, NoTls).await
+            } else {
+                connect(&config, self.tls.connect()).await
             }
-            #[cfg(feature = "tls")]
-            return connect(&config, self.tls.connect()).await;
-            #[cfg(not(feature = "tls"))]
-            connect(&config, NoTls).await
         })
     }
 }

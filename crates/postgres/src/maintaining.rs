@@ -17,24 +17,24 @@ impl Inner {
         let session = self.database.session(toolkit).await?;
         let now = self.clock.now(&session, toolkit).await?;
         let rows = session.read(Statement::STATS, &[&now]).await?;
-        let mut stats: Vec<QueueStats> = Vec::new();
+        let mut all: Vec<QueueStats> = Vec::new();
         for row in rows {
             let mut columns = Columns::of(&row);
             let (destination, action): (&str, &str) = (columns.next()?, columns.next()?);
-            let (status, count) = (columns.status()?, columns.number()?);
+            let (state, count) = (columns.status()?, columns.number()?);
             let earliest_due: Option<Timestamp> = columns.next()?;
-            let is_next = stats
+            let is_next = all
                 .last()
                 .is_none_or(|last| last.destination != destination || last.action != action);
             if is_next {
-                stats.push(QueueStats::new(destination, action));
+                all.push(QueueStats::new(destination, action));
             }
-            if let Some(last) = stats.last_mut() {
-                *last.counts.of_mut(status) = count;
+            if let Some(last) = all.last_mut() {
+                *last.counts.of_mut(state) = count;
                 last.earliest_due = earliest_due;
             }
         }
-        Ok(stats)
+        Ok(all)
     }
 
     pub(crate) async fn maintain(&self, toolkit: &Toolkit) -> Outcome<Maintained> {

@@ -5,8 +5,8 @@ use std::{any::Any, sync::Arc};
 use blacksmith_store_core::{
     Added, Appended, Capabilities, Change, ChangeOutcome, ClaimRequest, Claimed, Event, EventId,
     ExpireRequest, ExtendRequest, Extended, Job, JobId, Maintained, Options, Page, Pause, PauseId,
-    PurgeRequest, Purged, QueueStats, Result, Store, Toolkit, Transition, TransitionId, Wakeups,
-    WhereEvents, async_trait,
+    PurgeRequest, Purged, QueueStats, Result, Status, Store, Toolkit, Transition, TransitionId,
+    Wakeups, WhereEvents, async_trait,
 };
 
 use crate::{
@@ -112,7 +112,7 @@ impl Store for PostgresStore {
             let mut after = change.transitions.iter().map(|transition| transition.state_after);
             !change.jobs.is_empty()
                 || change.events.iter().any(|event| !event.jobs.is_empty())
-                || after.any(|status| status.is_waiting())
+                || after.any(Status::is_waiting)
         };
         let brings_work = changes.iter().any(brings_work);
         let outcomes = self.inner.apply(toolkit, changes).await?;

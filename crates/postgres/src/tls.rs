@@ -145,6 +145,8 @@ fn pair_end(text: &str) -> usize {
 
 #[cfg(not(feature = "tls"))]
 mod driver {
+    use tokio_postgres::NoTls;
+
     use super::{Level, Result, SslMode, StoreError, TlsMode};
 
     /// Connections without TLS: the program was built without it.
@@ -164,6 +166,11 @@ mod driver {
 
         pub(crate) fn mode(&self) -> SslMode {
             self.0
+        }
+
+        #[allow(clippy::unused_self, reason = "its counterpart with TLS looks at it")]
+        pub(crate) fn connect(&self) -> NoTls {
+            NoTls
         }
     }
 }

@@ -21,6 +21,7 @@ use futures_util::{
 use tokio::sync::watch;
 use tokio_postgres::{
     AsyncMessage, Config, Connection, Error as DriverError, NoTls, Socket,
+    config::SslMode,
     tls::{MakeTlsConnect, TlsConnect, TlsStream},
 };
 
@@ -199,25 +200,15 @@ struct Listener {
 impl Listener {
     async fn connect(others: &Others) -> Outcome<Self> {
         let config = &others.config;
-        let connected = if config.get_ssl_mode() == tokio_postgres::config::SslMode::Disable {
+        let connected = if config.get_ssl_mode() == SslMode::Disable {
             Self::connect_with(config, NoTls).await
         } else {
-            Self::connect_tls(config, &others.tls).await
+            Self::connect_with(config, others.tls.connect()).await
         };
         connected.map_err(|error| {
             let address = Some(crate::settings::address(config));
             Failure::Driver { error, could_commit: false, address }
         })
-    }
-
-    #[cfg(feature = "tls")]
-    async fn connect_tls(config: &Config, tls: &Tls) -> Result<Self, DriverError> {
-        Self::connect_with(config, tls.connect()).await
-    }
-
-    #[cfg(not(feature = "tls"))]
-    async fn connect_tls(config: &Config, _: &Tls) -> Result<Self, DriverError> {
-        Self::connect_with(config, NoTls).await
     }
 
     async fn connect_with<T>(config: &Config, tls: T) -> Result<Self, DriverError>

@@ -22,11 +22,17 @@ impl CompiledIn for AvailableAdapters {
         #[cfg(not(feature = "sqlite"))]
         let adapters = adapters.with_absent("sqlite", "its feature `sqlite` is off in this build");
 
-        adapters.with_absent("postgres", "it is not part of this version yet")
+        #[cfg(feature = "postgres")]
+        let adapters = with(adapters, blacksmith_store_postgres::adapter());
+        #[cfg(not(feature = "postgres"))]
+        let adapters =
+            adapters.with_absent("postgres", "its feature `postgres` is off in this build");
+
+        adapters
     }
 }
 
-#[cfg(any(feature = "memory", feature = "sqlite"))]
+#[cfg(any(feature = "memory", feature = "sqlite", feature = "postgres"))]
 fn with(
     adapters: AvailableAdapters,
     adapter: impl blacksmith_store_core::Adapter + 'static,
@@ -46,7 +52,7 @@ mod tests {
         for (name, compiled_in) in [
             ("memory", cfg!(feature = "memory")),
             ("sqlite", cfg!(feature = "sqlite")),
-            ("postgres", false),
+            ("postgres", cfg!(feature = "postgres")),
         ] {
             match adapters.select(&Options::new(name)) {
                 Ok(adapter) => assert_eq!((adapter.name(), true), (name, compiled_in)),

@@ -28,7 +28,7 @@
 //! ```
 //!
 //! # Adapters
-//! Each is a cargo feature: `memory` (for tests) and `sqlite` (embedded), both on by default.
+//! Each is a cargo feature: `memory` (for tests) and `sqlite` (embedded), both on by default, and `postgres` (production).
 //! [`AvailableAdapters::compiled_in`](CompiledIn::compiled_in) has those whose feature is on; an adapter from elsewhere joins
 //! them with [`AvailableAdapters::with`]:
 //!
@@ -42,7 +42,7 @@
 //! ```
 //!
 //! What an adapter offers beside the [`Store`] trait, such as adding events inside a transaction of the caller's own, is in
-//! its crate: [`memory`], [`sqlite`].
+//! its crate: [`memory`], [`sqlite`], `postgres`.
 
 mod compiled_in;
 mod open;
@@ -50,6 +50,8 @@ mod open;
 pub use blacksmith_store_core::*;
 #[cfg(feature = "memory")]
 pub use blacksmith_store_memory as memory;
+#[cfg(feature = "postgres")]
+pub use blacksmith_store_postgres as postgres;
 #[cfg(feature = "sqlite")]
 pub use blacksmith_store_sqlite as sqlite;
 
