@@ -1,6 +1,6 @@
 //! What a page says about itself: its limit, its number, how many match, the constraints applied.
 
-use blacksmith_store_core::{Count, Order, Pagination, WhereJobs, WhereTransitions};
+use blacksmith_store_core::{Count, Order, Pagination, WhereEvents, WhereJobs, WhereTransitions};
 
 use crate::{
     case::family,
@@ -164,39 +164,76 @@ async fn without_a_count_there_is_a_next_page_by_look_ahead(world: &World) -> Ou
     Ok(())
 }
 
+/// Filters that find the entries of [`stored_events`] and none of [`stored_others`].
+fn narrowing() -> [WhereEvents; 4] {
+    let jobs = WhereJobs::default();
+    let unstarted = WhereTransitions::default().with_max_attempts(0);
+    [
+        all().with_sources_in(["github"]),
+        all().with_jobs(jobs.clone().with_destinations_in(["crm"])),
+        all().with_jobs(jobs.clone().with_destinations_notin(["other"]).with_versions_in([""])),
+        all().with_sources_notin(["other"]).with_jobs(jobs.with_transitions(unstarted)),
+    ]
+}
+
+/// Events with a job each that no filter of [`narrowing`] finds.
+async fn stored_others(world: &World) -> Outcome {
+    let event =
+        || with(world.event().with_job(world.job("other")), |event| event.source = "other".into());
+    world.store.add_events((0..30).map(|_| event()).collect()).await?;
+    Ok(())
+}
+
 async fn a_count_is_capped_only_above_its_cap(world: &World) -> Outcome {
-    stored_events(world, 20).await?;
-    for search in SEARCHES {
-        for (cap, count, capped) in
-            [(0, 0, true), (1, 1, true), (19, 19, true), (20, 20, false), (21, 20, false)]
-        {
-            let filter = all().with_limit(5).with_count(Count::UpTo(cap));
-            let meta = search.page(world, filter).await?.meta;
-            let what = format!("{search:?}, counted up to {cap}");
-            expect_eq(&what, (meta.count, meta.count_capped), (Some(count), capped))?;
-            let last = meta.pagination.as_ref().and_then(|page| page.last);
-            expect_eq(&what, last, if capped { None } else { Some(4) })?;
-            let next = meta.pagination.and_then(|page| page.next);
-            expect_eq(&what, next, Some(2))?;
+    async fn check(world: &World, filter: &WhereEvents) -> Outcome {
+        for search in SEARCHES {
+            for (cap, count, capped) in
+                [(0, 0, true), (1, 1, true), (19, 19, true), (20, 20, false), (21, 20, false)]
+            {
+                let filter = filter.clone().with_limit(5).with_count(Count::UpTo(cap));
+                let meta = search.page(world, filter).await?.meta;
+                let what = format!("{search:?}, counted up to {cap}");
+                expect_eq(&what, (meta.count, meta.count_capped), (Some(count), capped))?;
+                let last = meta.pagination.as_ref().and_then(|page| page.last);
+                expect_eq(&what, last, if capped { None } else { Some(4) })?;
+                let next = meta.pagination.and_then(|page| page.next);
+                expect_eq(&what, next, Some(2))?;
+            }
+            let nothing = filter.clone().with_triggers_in(["nobody"]).with_count(Count::UpTo(0));
+            let meta = search.page(world, nothing).await?.meta;
+            expect_eq("nothing, up to 0", (meta.count, meta.count_capped), (Some(0), false))?;
         }
-        let nothing = all().with_sources_in(["nobody"]).with_count(Count::UpTo(0));
-        let meta = search.page(world, nothing).await?.meta;
-        expect_eq("nothing, up to 0", (meta.count, meta.count_capped), (Some(0), false))?;
+        Ok(())
+    }
+    stored_events(world, 20).await?;
+    check(world, &all()).await?;
+    stored_others(world).await?;
+    for filter in narrowing() {
+        check(world, &filter).await?;
     }
     Ok(())
 }
 
 async fn a_page_behind_a_cursor_has_a_count_and_no_page_numbers(world: &World) -> Outcome {
+    async fn check(world: &World, filter: &WhereEvents) -> Outcome {
+        for search in SEARCHES {
+            let first = search.page(world, filter.clone().with_limit(2)).await?;
+            ensure!(first.meta.pagination.is_some(), "{search:?}: the first page has numbers");
+            let own = cursor(world, search, filter).await?;
+            let page = filter.clone().with_limit(2).with_cursor(own);
+            let page = search.page(world, page).await?;
+            expect_eq(format!("{search:?}: page numbers"), page.meta.pagination, None)?;
+            expect_eq(format!("{search:?}: the count of all"), page.meta.count, Some(5))?;
+            let applied = page.meta.constraints.and_then(|applied| applied.cursor);
+            expect_eq(format!("{search:?}: the cursor applied"), applied, Some(own))?;
+        }
+        Ok(())
+    }
     stored_events(world, 5).await?;
-    for search in SEARCHES {
-        let first = search.page(world, all().with_limit(2)).await?;
-        ensure!(first.meta.pagination.is_some(), "{search:?}: the first page has numbers");
-        let own = cursor(world, search, &all()).await?;
-        let page = search.page(world, all().with_limit(2).with_cursor(own)).await?;
-        expect_eq(format!("{search:?}: page numbers"), page.meta.pagination, None)?;
-        expect_eq(format!("{search:?}: the count of all"), page.meta.count, Some(5))?;
-        let applied = page.meta.constraints.and_then(|applied| applied.cursor);
-        expect_eq(format!("{search:?}: the cursor applied"), applied, Some(own))?;
+    check(world, &all()).await?;
+    stored_others(world).await?;
+    for filter in narrowing() {
+        check(world, &filter).await?;
     }
     Ok(())
 }
