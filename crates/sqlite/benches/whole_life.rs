@@ -4,7 +4,14 @@
 //! folder below `TMPDIR`. Both write with `synchronous=FULL`, in batches of 1,000; the bare program is also measured with
 //! claims and reports of 100, each of which costs it a sync. Rates depend on the machine, ratios hardly do.
 
-#![allow(clippy::print_stdout, clippy::unwrap_used, reason = "a program that measures")]
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_precision_loss,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a program that measures some hundred thousand jobs and prints what it has measured"
+)]
 
 use std::{
     path::Path,
@@ -50,7 +57,7 @@ fn main() {
     let jobs = jobs.next_multiple_of(BATCH);
     let folder = tempfile::tempdir().unwrap();
     let file = |name: String| folder.path().join(name);
-    let mut measured: Vec<[Round; 3]> = Vec::new();
+    let mut all: Vec<[Round; 3]> = Vec::new();
     for round in 0..rounds {
         let ours = ours(&file(format!("ours-{round}.db")), jobs);
         let bare = bare(&file(format!("bare-{round}.db")), jobs, BATCH);
@@ -58,10 +65,10 @@ fn main() {
         tell("ours", jobs, &ours);
         tell("bare", jobs, &bare);
         tell("bare, claims of 100", jobs, &small);
-        measured.push([ours, bare, small]);
+        all.push([ours, bare, small]);
     }
     let ratio = |other: usize| {
-        median(measured.iter().map(|[ours, rest @ ..]| {
+        median(all.iter().map(|[ours, rest @ ..]| {
             rest[other].whole().as_secs_f64() / ours.whole().as_secs_f64()
         }))
     };
@@ -143,7 +150,7 @@ async fn life(store: &dyn Store, jobs: usize) -> (Duration, Duration, Duration) 
     while reported < jobs {
         let began = Instant::now();
         let request =
-            ClaimRequest::new("worker", Duration::from_secs(60), [Want::destination("crm", BATCH)]);
+            ClaimRequest::new("worker", Duration::from_mins(1), [Want::destination("crm", BATCH)]);
         let claimed = store.claim(&toolkit, request).await.unwrap();
         claim += began.elapsed();
 

@@ -32,7 +32,7 @@ pub(crate) const ADD_STATE: &str = "
     INSERT INTO blacksmith_states (job, id, queue, status, sequence, attempt, at, due_at)
     VALUES (?1, ?2, ?3, ?4, 0, 0, ?5, ?6)";
 /// Served by `blacksmith_events_id`.
-const EVENT_NUMBER: &str = "SELECT n FROM blacksmith_events WHERE id = ?1";
+pub(crate) const EVENT_NUMBER: &str = "SELECT n FROM blacksmith_events WHERE id = ?1";
 
 /// `add_events`.
 pub(crate) fn add_events(

@@ -40,7 +40,7 @@ const BEGIN: &str = "
     VALUES (?1, ?2, ?3, ?3, 0)";
 const SET_TOKENS: &str =
     "UPDATE blacksmith_claims SET first_token = ?2, last_token = ?3, executing = ?4 WHERE n = ?1";
-const CONTENT: &str = "
+pub(crate) const CONTENT: &str = "
     SELECT event, version, created_at, parent_job_id, context, data FROM blacksmith_jobs WHERE n = ?1";
 
 /// A job that waits.

@@ -9,7 +9,7 @@ use crate::{error::Failure, queues, readers::snapshot, row};
 
 const COUNT: &str = "INSERT INTO blacksmith_counters (queue, status, jobs) VALUES (?1, ?2, ?3)
     ON CONFLICT (queue, status) DO UPDATE SET jobs = jobs + excluded.jobs";
-const COUNTERS: &str =
+pub(crate) const COUNTERS: &str =
     "SELECT status, jobs FROM blacksmith_counters WHERE queue = ?1 AND jobs <> 0";
 /// Served by `blacksmith_states_due`.
 pub(crate) const EARLIEST_DUE: &str =

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// The live claims of an actor. Served by `blacksmith_claims_actor`.
-const CLAIMS: &str = "
+pub(crate) const CLAIMS: &str = "
     SELECT n, first_token, last_token FROM blacksmith_claims WHERE actor = ?1 ORDER BY n";
 const EXTEND: &str = "UPDATE blacksmith_claims SET ends_at = ?2 WHERE n = ?1";
 /// The claim under which the run of a token goes on.

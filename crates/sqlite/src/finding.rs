@@ -14,21 +14,21 @@ use crate::{
 };
 
 /// Served by `blacksmith_events_id`.
-const EVENT_BY_ID: &str =
+pub(crate) const EVENT_BY_ID: &str =
     concat!("SELECT ", event_columns!(), " FROM blacksmith_events AS e WHERE e.id = ?2");
-const EVENT_BY_NUMBER: &str =
+pub(crate) const EVENT_BY_NUMBER: &str =
     concat!("SELECT ", event_columns!(), " FROM blacksmith_events AS e WHERE e.n = ?2");
 /// Served by `blacksmith_jobs_id`.
-const JOB_BY_ID: &str = select_jobs!("WHERE j.id = ?2");
+pub(crate) const JOB_BY_ID: &str = select_jobs!("WHERE j.id = ?2");
 const JOB_BY_NUMBER: &str = select_jobs!("WHERE j.n = ?2");
 /// Served by `blacksmith_jobs_event`.
-const JOBS_OF_EVENT: &str = select_jobs!("WHERE j.event = ?2 ORDER BY j.id");
-const PLACE_OF_TRANSITION: &str =
+pub(crate) const JOBS_OF_EVENT: &str = select_jobs!("WHERE j.event = ?2 ORDER BY j.id");
+pub(crate) const PLACE_OF_TRANSITION: &str =
     "SELECT job, sequence FROM blacksmith_transition_ids WHERE id = ?1";
 
 /// The transition of the job `?1` with the sequence `?2`: its first, or an outcome, or the start of an attempt that has ended,
 /// or the start of the one that goes on.
-const TRANSITION: &str = "
+pub(crate) const TRANSITION: &str = "
     SELECT iif(?2 = 0, j.first_id, coalesce(g.id, x.started_id, s.token)), j.id, e.id, ?2,
            iif(?2 = 0, 0, coalesce(g.attempt, x.attempt + (x.status = 1), s.attempt)),
            CASE WHEN ?2 = 0 THEN NULL

@@ -1,7 +1,7 @@
 //! The tables, as filters look at them: `e` an event, `j` a job, `s` its state; `t` a transition's id, `f` its job if it is the
 //! first, `g` and `x` the rows of the log in which it is an outcome or a start.
 
-use blacksmith_store_core::{Status, WhereEvents};
+use blacksmith_store_core::WhereEvents;
 use blacksmith_store_sql::{
     Column, Dialect, Layout, Matching,
     sea_query::{Expr, JoinType, SelectStatement},
@@ -17,8 +17,12 @@ pub(crate) enum Tables {
     /// The jobs of one queue in one status, the first two parameters. Only those that do not execute, unless `executing`:
     /// those that do are kept under the status before.
     OfQueue { executing: bool },
-    /// The jobs that execute.
+    /// The jobs that execute, of the queues in a list, the first parameter.
     Executing,
+    /// The events in a list of numbers, the first parameter.
+    Among,
+    /// The jobs of the events in such a list.
+    OfEvents,
     /// Transitions of any age.
     Transitions,
 }
@@ -64,10 +68,15 @@ impl Tables {
     fn join_jobs_of_states(self, select: &mut SelectStatement, filter: &WhereEvents) {
         let matching = Matching::new(&self, filter);
         if matching.looks_at_job() || matching.looks_at_event() {
-            let on = Expr::cust("j.n = s.job");
-            select.join_as(JoinType::InnerJoin, "blacksmith_jobs", "j", on);
+            cross_join(select, "blacksmith_jobs", "j");
+            select.and_where(Expr::cust("j.n = s.job"));
         }
     }
+}
+
+/// Joins a table after those that are there: SQLite keeps the order of a CROSS JOIN. The condition comes with the others.
+fn cross_join(select: &mut SelectStatement, table: &'static str, alias: &'static str) {
+    select.join_as(JoinType::CrossJoin, table, alias, Expr::cust("TRUE"));
 }
 
 impl Layout for Tables {
@@ -81,33 +90,48 @@ impl Layout for Tables {
 
     fn select_events(&self, select: &mut SelectStatement, _: &WhereEvents) {
         select.from_as("blacksmith_events", "e");
-        if *self == Self::OfSource {
-            select.and_where(Expr::cust_with_values("e.source = ?", [""]));
+        match self {
+            Self::OfSource => {
+                select.and_where(Expr::cust_with_values("e.source = ?", [""]));
+            }
+            Self::Among => {
+                let among = "e.n IN (SELECT value FROM json_each(?))";
+                select.and_where(Expr::cust_with_values(among, [""]));
+            }
+            _ => {}
         }
     }
 
     fn select_jobs(&self, select: &mut SelectStatement, filter: &WhereEvents) {
         match self {
             Self::OfQueue { executing } => {
-                select.from_as("blacksmith_states", "s");
-                self.join_jobs_of_states(select, filter);
-                select.and_where(Expr::cust_with_values("s.queue = ? AND s.status = ?", [0, 0]));
+                select
+                    .from_as("blacksmith_states", "s")
+                    .and_where(Expr::cust_with_values("s.queue = ? AND s.status = ?", [0, 0]));
                 if !executing {
                     select.and_where(Expr::cust("s.claim IS NULL"));
                 }
+                self.join_jobs_of_states(select, filter);
             }
             Self::Executing => {
+                // From the few claims to the ranges of their tokens, in this order.
                 select.from_as("blacksmith_claims", "c");
-                let lies_between = "t.id BETWEEN c.first_token AND c.last_token";
-                let on = Expr::cust(lies_between);
-                select.join_as(JoinType::InnerJoin, "blacksmith_transition_ids", "t", on);
-                let on = Expr::cust("s.job = t.job AND s.claim = c.n AND s.token = t.id");
-                select.join_as(JoinType::InnerJoin, "blacksmith_states", "s", on);
+                cross_join(select, "blacksmith_transition_ids", "t");
+                cross_join(select, "blacksmith_states", "s");
                 self.join_jobs_of_states(select, filter);
-                select.and_where(Expr::cust_with_values(
-                    "s.queue IN (SELECT value FROM json_each(?))",
-                    [""],
-                ));
+                select
+                    .and_where(Expr::cust_with_values(
+                        "s.queue IN (SELECT value FROM json_each(?))",
+                        [""],
+                    ))
+                    .and_where(Expr::cust("t.id BETWEEN c.first_token AND c.last_token"))
+                    .and_where(Expr::cust("s.job = t.job AND s.claim = c.n AND s.token = t.id"));
+            }
+            Self::OfEvents => {
+                let among = "j.event IN (SELECT value FROM json_each(?))";
+                select
+                    .from_as("blacksmith_jobs", "j")
+                    .and_where(Expr::cust_with_values(among, [""]));
             }
             _ => {
                 select.from_as("blacksmith_jobs", "j");
@@ -145,7 +169,13 @@ impl Layout for Tables {
     }
 
     fn join_event(&self, select: &mut SelectStatement) {
-        select.join_as(JoinType::InnerJoin, "blacksmith_events", "e", Expr::cust("e.n = j.event"));
+        let on = Expr::cust("e.n = j.event");
+        if matches!(self, Self::OfQueue { .. } | Self::Executing) {
+            cross_join(select, "blacksmith_events", "e");
+            select.and_where(on);
+        } else {
+            select.join_as(JoinType::InnerJoin, "blacksmith_events", "e", on);
+        }
     }
 
     fn join_latest(&self, select: &mut SelectStatement) {
@@ -192,49 +222,5 @@ impl Layout for Tables {
             Column::Action => of_queue("q.action"),
             column => self.dialect().one_of_names(self.column(column), names),
         }
-    }
-}
-
-/// What a filter says about queues and statuses, and the rest of it.
-pub(crate) struct Grouping {
-    /// Statuses that match.
-    pub(crate) statuses: Vec<Status>,
-    /// What groups by queue and status leave to look at.
-    pub(crate) rest: WhereEvents,
-}
-
-impl Grouping {
-    /// The grouping of a filter that says something about destinations, actions or statuses, and names no id.
-    pub(crate) fn of(filter: &WhereEvents) -> Option<Self> {
-        if filter.event_id().is_some() || filter.job_id().is_some() {
-            return None;
-        }
-        let mut rest = filter.clone();
-        let jobs = rest.jobs.as_mut()?;
-        let mut grouped = [
-            std::mem::take(&mut jobs.destinations_in),
-            std::mem::take(&mut jobs.destinations_notin),
-            std::mem::take(&mut jobs.actions_in),
-            std::mem::take(&mut jobs.actions_notin),
-        ]
-        .iter()
-        .any(|names| !names.is_empty());
-        let (mut among, mut none_of) = (Vec::new(), Vec::new());
-        if let Some(transitions) = &mut jobs.transitions {
-            among = std::mem::take(&mut transitions.status_in);
-            none_of = std::mem::take(&mut transitions.status_notin);
-            grouped |= !(among.is_empty() && none_of.is_empty());
-        }
-        let wanted = |status: &Status| {
-            (among.is_empty() || among.contains(status)) && !none_of.contains(status)
-        };
-        grouped.then(|| Self { statuses: Status::ALL.into_iter().filter(wanted).collect(), rest })
-    }
-
-    /// Whether jobs that execute match whatever their status before was, as all others do that are unfinished.
-    pub(crate) fn takes_all_unfinished(&self) -> bool {
-        Status::ALL
-            .into_iter()
-            .all(|status| status.is_finished() || self.statuses.contains(&status))
     }
 }

@@ -3,7 +3,7 @@
 use blacksmith_store_core::{Maintained, Result, Toolkit};
 use rusqlite::Connection;
 
-use crate::{error::Failure, executor::Executor, pausing, writer::Done};
+use crate::{error::Failure, executor::Executor, pausing, statistics, writer::Done};
 
 /// Pages of 4 KiB given back to the file system by one call.
 const PAGES: i64 = 2_000;
@@ -18,6 +18,7 @@ pub(crate) async fn maintain(executor: &Executor, toolkit: &Toolkit) -> Result<M
     let maintained = executor
         .write(toolkit, move |connection, _| {
             let mut maintained = Maintained::default();
+            statistics::forget(connection)?;
             maintained.rows = pausing::forget(connection, clock.now())?;
             let free = free_pages(connection)?;
             if free > 0 {

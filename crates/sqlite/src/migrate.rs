@@ -16,6 +16,7 @@ use crate::{
     error::{Failure, is_busy},
     row,
     settings::{Place, Settings},
+    statistics,
 };
 
 const HAS_HISTORY: &str =
@@ -46,10 +47,10 @@ pub(crate) fn on_open(connection: &mut Connection, settings: &Settings) -> Resul
         return plan.check_current();
     }
     // Without the lock where nothing is missing, which is nearly always.
-    if plan.up(None)?.is_empty() {
-        return Ok(());
+    if !plan.up(None)?.is_empty() {
+        up(connection, settings, None)?;
     }
-    up(connection, settings, None).map(drop)
+    Ok(statistics::forget(connection)?)
 }
 
 fn plan(connection: &Connection) -> Result<Plan> {

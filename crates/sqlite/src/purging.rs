@@ -26,7 +26,7 @@ const BATCH: usize = 500;
 
 const LAST_EVENT: &str = "SELECT coalesce(max(n), 0) FROM blacksmith_events";
 /// The states of the jobs of these events. Served by `blacksmith_jobs_event`.
-const STATES: &str = "
+pub(crate) const STATES: &str = "
     SELECT j.event, s.queue, iif(s.claim IS NULL, s.status, 2), s.sequence
     FROM json_each(?1) AS doomed
     CROSS JOIN blacksmith_jobs AS j ON j.event = doomed.value

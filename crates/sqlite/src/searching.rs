@@ -3,7 +3,7 @@
 //! A filter by destination, action or status goes through the entries of each queue and status in the order of their ids, and
 //! takes from each what one page may need, so that it never reads what does not match; a filter by sources likewise.
 
-use std::cmp::Reverse;
+use std::{cmp::Reverse, mem::take};
 
 use blacksmith_store_core::{Count, Entries, Order, Position, Status, Transition, WhereEvents};
 use blacksmith_store_sql::{
@@ -13,11 +13,7 @@ use blacksmith_store_sql::{
 use rusqlite::{Connection, OptionalExtension as _, params_from_iter, types::Value as Param};
 
 use crate::{
-    error::Failure,
-    finding::transition_at,
-    layout::{Grouping, Tables},
-    queues,
-    row::IdBytes,
+    error::Failure, finding::transition_at, grouping::Grouping, layout::Tables, row::IdBytes,
 };
 
 /// Keys of a page and one more where there are more, and how many entries match where that was asked.
@@ -29,8 +25,12 @@ pub(crate) struct Found<K> {
 /// A key with the id that it is ordered by.
 type Candidate = (i64, IdBytes);
 
-const COUNTED: &str = "SELECT coalesce(sum(jobs), 0) FROM blacksmith_counters
-    WHERE queue IN (SELECT value FROM json_each(?1)) AND status IN (SELECT value FROM json_each(?2))";
+/// So many candidates are looked at one by one rather than going through all entries in their order.
+const FEW: u64 = 10_000;
+
+/// Served by `blacksmith_events_source`.
+pub(crate) const EVENTS_OF_SOURCE: &str =
+    "SELECT n FROM blacksmith_events WHERE source = ?1 LIMIT ?2";
 /// Served by `blacksmith_jobs_id`.
 const JOB: &str = "SELECT s.job, s.sequence FROM blacksmith_jobs AS j
     CROSS JOIN blacksmith_states AS s ON s.job = j.n
@@ -44,13 +44,17 @@ const JOBS_OF_EVENT: &str = "SELECT s.job, s.sequence FROM blacksmith_events AS 
 
 /// The events that match.
 pub(crate) fn events(connection: &Connection, filter: &WhereEvents) -> Result<Found<i64>, Failure> {
+    if names_an_id(filter) {
+        return one_by_one(connection, filter, Entries::Events);
+    }
+    if let Some(few) = events_of_few_jobs(connection, filter)? {
+        return among(connection, Tables::Among, filter, Entries::Events, &few);
+    }
     if filter.sources_in.is_empty() {
         return one_by_one(connection, filter, Entries::Events);
     }
     let mut rest = filter.clone();
-    let mut sources = std::mem::take(&mut rest.sources_in);
-    sources.sort_unstable();
-    sources.dedup();
+    let sources = sources(take(&mut rest.sources_in));
     let mut merge = Merge::new(connection, &rest, Entries::Events);
     merge.add(Tables::OfSource, sources.into_iter().map(|source| [Param::Text(source)]))?;
     Ok(merge.finish())
@@ -58,38 +62,90 @@ pub(crate) fn events(connection: &Connection, filter: &WhereEvents) -> Result<Fo
 
 /// The jobs that match.
 pub(crate) fn jobs(connection: &Connection, filter: &WhereEvents) -> Result<Found<i64>, Failure> {
-    let Some(grouping) = Grouping::of(filter) else {
+    if names_an_id(filter) {
+        return one_by_one(connection, filter, Entries::Jobs);
+    }
+    if let Some(few) = few_events_of_sources(connection, filter)? {
+        return among(connection, Tables::OfEvents, filter, Entries::Jobs, &few);
+    }
+    let Some(grouping) = Grouping::of_jobs(filter) else {
         return one_by_one(connection, filter, Entries::Jobs);
     };
-    let named = |names: &[String], name: &String| names.is_empty() || names.contains(name);
-    let queues: Vec<i64> = queues::all(connection)?
-        .into_iter()
-        .filter(|queue| {
-            filter.jobs.as_ref().is_none_or(|jobs| {
-                named(&jobs.destinations_in, &queue.destination)
-                    && named(&jobs.actions_in, &queue.action)
-                    && !jobs.destinations_notin.contains(&queue.destination)
-                    && !jobs.actions_notin.contains(&queue.action)
-            })
-        })
-        .map(|queue| queue.number)
-        .collect();
-    let Grouping { statuses, rest } = &grouping;
-    let mut merge = Merge::new(connection, rest, Entries::Jobs);
-    if rest.constrains_nothing() && filter.count != Count::None {
-        merge.count = Some(Counting::Known(counted(connection, &queues, statuses)?));
+    let queues = grouping.queues(connection)?;
+    let mut merge = Merge::new(connection, &grouping.rest, Entries::Jobs);
+    if grouping.rest.constrains_nothing() && filter.count != Count::None {
+        merge.count = Some(Counting::Known(grouping.count(connection, &queues)?));
     }
-
     let executing = grouping.takes_all_unfinished();
     let groups = queues.iter().flat_map(|queue| {
-        let kept = statuses.iter().filter(|status| **status != Status::Executing);
-        kept.map(|status| [Param::Integer(*queue), Param::Integer(status.number().into())])
+        let statuses = grouping.kept_statuses();
+        statuses.map(|status| [Param::Integer(*queue), Param::Integer(status.number().into())])
     });
     merge.add(Tables::OfQueue { executing }, groups)?;
-    if statuses.contains(&Status::Executing) && !executing {
+    if grouping.statuses.contains(&Status::Executing) && !executing {
         merge.add(Tables::Executing, [[Param::Text(json(&queues))]])?;
     }
     Ok(merge.finish())
+}
+
+fn names_an_id(filter: &WhereEvents) -> bool {
+    filter.event_id().is_some() || filter.job_id().is_some()
+}
+
+/// Each source once.
+fn sources(mut sources: Vec<String>) -> Vec<String> {
+    sources.sort_unstable();
+    sources.dedup();
+    sources
+}
+
+/// The events that have one of the jobs that the filter asks for, where there are few such jobs.
+fn events_of_few_jobs(
+    connection: &Connection,
+    filter: &WhereEvents,
+) -> Result<Option<Vec<i64>>, Failure> {
+    let Some(grouping) = Grouping::of_events(filter) else { return Ok(None) };
+    let queues = grouping.queues(connection)?;
+    if grouping.count(connection, &queues)? > FEW {
+        return Ok(None);
+    }
+    grouping.events(connection, &queues).map(Some)
+}
+
+/// The events of the sources that the filter asks for, where there are few.
+fn few_events_of_sources(
+    connection: &Connection,
+    filter: &WhereEvents,
+) -> Result<Option<Vec<i64>>, Failure> {
+    if filter.sources_in.is_empty() {
+        return Ok(None);
+    }
+    let mut statement = connection.prepare_cached(EVENTS_OF_SOURCE)?;
+    let mut events = Vec::new();
+    for source in sources(filter.sources_in.clone()) {
+        let room = FEW + 1 - events.len() as u64;
+        let rows = statement.query_map((source, room), |row| row.get(0))?;
+        events.extend(rows.collect::<rusqlite::Result<Vec<i64>>>()?);
+        if events.len() as u64 > FEW {
+            return Ok(None);
+        }
+    }
+    Ok(Some(events))
+}
+
+/// The search that looks at these candidates alone.
+fn among(
+    connection: &Connection,
+    tables: Tables,
+    filter: &WhereEvents,
+    entries: Entries,
+    candidates: &[i64],
+) -> Result<Found<i64>, Failure> {
+    let group = [Param::Text(json(candidates))];
+    let search = search(&tables, filter, entries);
+    let keys = query(connection, &search.keys, &group, |row| row.get(0))?;
+    let count = search.count.map(|count| total(connection, &count, &group)).transpose()?;
+    Ok(Found { keys, count })
 }
 
 /// The transitions that match, by job and sequence.
@@ -296,13 +352,6 @@ fn total(
     group: &[Param],
 ) -> Result<u64, Failure> {
     Prepared::new(select).total(connection, group)
-}
-
-/// Jobs of these queues and statuses, by the counters.
-fn counted(connection: &Connection, queues: &[i64], statuses: &[Status]) -> Result<u64, Failure> {
-    let numbers: Vec<u8> = statuses.iter().map(|status| status.number()).collect();
-    let mut statement = connection.prepare_cached(COUNTED)?;
-    Ok(statement.query_row((json(queues), json(&numbers)), |row| row.get(0))?)
 }
 
 /// A list, as SQLite takes it.
