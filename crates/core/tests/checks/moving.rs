@@ -165,6 +165,14 @@ async fn a_transition_that_can_follow_in_no_chain_is_refused() {
 }
 
 #[tokio::test]
+async fn the_largest_sequence_that_a_database_keeps_reaches_the_adapter() -> Result<()> {
+    let wrapped = Wrapped::new();
+    let largest =
+        but(&wrapped.outcome(Status::Succeeded), |one| one.sequence = Some((1 << 63) - 1));
+    append(&wrapped, vec![largest]).await
+}
+
+#[tokio::test]
 async fn the_same_transition_twice_in_a_call_arrives_once() -> Result<()> {
     let wrapped = Wrapped::new();
     let outcome = wrapped.outcome(Status::Succeeded);
