@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, config::DbConfig};
 
 use crate::{
     error::{Failure, is_busy},
@@ -53,6 +53,8 @@ pub(crate) fn connect(settings: &Settings, role: Role) -> Result<Connection, Fai
     }?;
     connection.busy_timeout(settings.busy_timeout)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    // The same text has the same plan, whatever is bound; otherwise SQLite prepares some of them again at each new value.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.pragma_update(None, "synchronous", settings.synchronous)?;
     // Memory for 64 MiB of pages.
     connection.pragma_update(None, "cache_size", -65_536)?;
