@@ -22,6 +22,9 @@ pub(crate) type Run =
 /// How to make one member of an entry differ, and what it is called.
 pub(crate) type Edit<T> = (&'static str, fn(&mut T));
 
+/// How to set one member of an entry, and what it is called.
+pub(crate) type Setter<T, V> = (&'static str, fn(&mut T, V));
+
 /// What a case may need.
 #[allow(non_camel_case_types, reason = "the members of `Capabilities`, as families write them")]
 #[derive(Clone, Copy, PartialEq, Eq)]

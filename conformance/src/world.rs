@@ -79,6 +79,11 @@ impl World {
         self.journal.note(format!("the clock goes {by:?} forward, to {}", self.now()));
     }
 
+    /// Moves the clock forward until a microsecond is left of a duration.
+    pub(crate) fn advance_almost(&self, by: Duration) {
+        self.set_clock(self.now() + by - Duration::from_micros(1));
+    }
+
     /// Moves the clock to an instant, forward or back.
     pub(crate) fn set_clock(&self, to: Timestamp) {
         self.clock.set(to);

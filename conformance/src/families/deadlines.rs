@@ -113,7 +113,7 @@ async fn a_late_call_is_told_so_before_it_is_checked(world: &World) -> Outcome {
 }
 
 async fn a_generous_deadline_changes_nothing(world: &World) -> Outcome {
-    let store = within(world, Duration::from_secs(3_600));
+    let store = within(world, Duration::from_hours(1));
     let event = world.event().with_job(world.job("crm"));
     store.add_events(vec![event.clone()]).await?;
     let claimed = store.claim(ClaimRequest::new(WORKER, LEASE, [Want::any(10)])).await?;

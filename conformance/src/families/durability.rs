@@ -150,7 +150,7 @@ async fn what_waits_is_claimed_in_its_order(world: &mut World) -> Outcome {
 
 async fn a_claim_and_its_lease_last(world: &mut World) -> Outcome {
     let job = world.claimed_job("crm").await?;
-    world.advance(LEASE - Duration::from_micros(1));
+    world.advance_almost(LEASE);
     world.reopen().await?;
     let expire = || ExpireRequest::new("sweeper", 10);
     expect_eq("just before its end", world.store.expire_leases(expire()).await?, 0)?;

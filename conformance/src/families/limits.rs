@@ -11,7 +11,7 @@ use blacksmith_store_core::{
 use bytes::Bytes;
 
 use crate::{
-    case::family,
+    case::{Setter, family},
     failure::{Failure, Outcome, ensure, expect_eq, expect_error},
     oracle::Contents,
     world::{LEASE, WORKER, World, latest, token, with},
@@ -105,7 +105,7 @@ async fn empty_calls(world: &World) -> Outcome {
 }
 
 /// Names of events and jobs, by member.
-const NAMES: [(&str, fn(&mut Event, String)); 4] = [
+const NAMES: [Setter<Event, String>; 4] = [
     ("source", |event, name| event.source = name),
     ("trigger", |event, name| event.trigger = name),
     ("destination", |event, name| event.jobs[0].destination = name),
@@ -278,7 +278,7 @@ async fn a_payload_of_16_mebibytes_is_kept(world: &World) -> Outcome {
 
 async fn a_larger_payload_is_refused(world: &World) -> Outcome {
     let too_large = Bytes::from(vec![0; MAX_PAYLOAD_BYTES + 1]);
-    let payloads: [(&str, fn(&mut Event, Bytes)); 4] = [
+    let payloads: [Setter<Event, Bytes>; 4] = [
         ("context of event", |event, payload| event.context = Some(payload)),
         ("data of event", |event, payload| event.data = Some(payload)),
         ("context of job", |event, payload| event.jobs[0].context = Some(payload)),
@@ -342,7 +342,7 @@ async fn a_lease_lasts_a_microsecond_to_a_day(world: &World) -> Outcome {
         let claimed = world.store.claim(request).await?;
         expect_eq(format!("claims of {lease:?}"), claimed.queue.jobs().count(), 1)?;
         let expire = || world.store.expire_leases(ExpireRequest::new("sweeper", 10));
-        world.advance(lease - microsecond);
+        world.advance_almost(lease);
         expect_eq("before its end", expire().await?, 0)?;
         world.advance(microsecond);
         expect_eq(format!("{lease:?} later"), expire().await?, 1)?;
@@ -499,8 +499,8 @@ async fn a_filter_has_at_most_ten_thousand_values(world: &World) -> Outcome {
 }
 
 async fn an_offset_fits_a_database(world: &World) -> Outcome {
-    world.store.add_events(vec![world.event()]).await?;
     const LARGEST: u64 = i64::MAX as u64;
+    world.store.add_events(vec![world.event()]).await?;
     let page = world.store.find_events(WhereEvents::default().with_offset(LARGEST)).await?;
     expect_eq("entries behind the largest", (page.entries, page.meta.count), (vec![], Some(1)))?;
     let refused = world.store.find_events(WhereEvents::default().with_offset(LARGEST + 1)).await;

@@ -182,7 +182,7 @@ async fn an_ended_pause_is_remembered_for_an_hour(world: &World) -> Outcome {
     for _ in 0..2 {
         maintain_all(world).await?;
         ensure!(!world.store.pause(pause.clone()).await?, "a late copy is not new");
-        world.advance(PAUSE_MEMORY / 2 - Duration::from_micros(1));
+        world.advance_almost(PAUSE_MEMORY / 2);
     }
     maintain_all(world).await?;
     ensure!(!world.store.pause(pause).await?, "a late copy is not new, almost an hour later");

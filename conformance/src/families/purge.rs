@@ -218,7 +218,7 @@ async fn an_event_of_an_hour_ago_is_not_recent(world: &World) -> Outcome {
         event.sent_at = event.received_at;
     });
     world.store.add_events(vec![event]).await?;
-    world.advance(PURGE_SPARES - Duration::from_micros(1));
+    world.advance_almost(PURGE_SPARES);
     let purged = world.store.purge(PurgeRequest::everything()).await?;
     expect_eq("a microsecond before", (gone(purged), left(purged)), ((0, 0, 0), (0, 1)))?;
     world.advance(Duration::from_micros(1));
@@ -231,7 +231,7 @@ async fn an_event_from_the_future_is_recent(world: &World) -> Outcome {
     world.set_clock(world.now() - Duration::from_hours(2));
     let purged = world.store.purge(PurgeRequest::everything()).await?;
     expect_eq("when the clock went back", (gone(purged), left(purged)), ((0, 0, 0), (0, 1)))?;
-    let request = PurgeRequest::everything().with_older_than(Duration::from_nanos(1_000));
+    let request = PurgeRequest::everything().with_older_than(Duration::from_micros(1));
     let purged = world.store.purge(request.with_recent()).await?;
     expect_eq("no age is negative", (gone(purged), left(purged)), ((0, 0, 0), (0, 0)))
 }
@@ -396,7 +396,7 @@ async fn older_than_compares_the_instant_of_ingestion(world: &World) -> Outcome 
     let young = with(world.event(), |event| event.received_at = Some(world.now() - AGE));
     world.store.add_events(vec![young.clone()]).await?;
 
-    world.advance(AGE - Duration::from_micros(2));
+    world.set_clock(world.now() + AGE - Duration::from_micros(2));
     let request =
         PurgeRequest::new(WhereEvents::default().with_sources_in(["github"])).with_older_than(AGE);
     let purged = world.store.purge(request.clone()).await?;
@@ -487,9 +487,9 @@ async fn what_is_gone_takes_no_outcome(world: &World) -> Outcome {
 
 async fn a_purged_job_is_never_claimed(world: &World) -> Outcome {
     world.stored_job("crm").await?;
-    world.stored_job_at("crm", world.now() + Duration::from_secs(60)).await?;
+    world.stored_job_at("crm", world.now() + Duration::from_mins(1)).await?;
     world.store.purge(PurgeRequest::everything().with_recent().with_unfinished()).await?;
-    world.advance(Duration::from_secs(60));
+    world.advance(Duration::from_mins(1));
     expect_eq("jobs claimed", world.claim("crm", 10).await?.len(), 0)?;
     let stored = world.stored_job("crm").await?;
     let claimed = world.claim("crm", 10).await?;

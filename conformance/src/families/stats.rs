@@ -205,7 +205,7 @@ async fn changes_are_counted(world: &World) -> Outcome {
         .with_job(world.job("crm").with_event_id(event))
         .with_event(world.event().with_job(world.job("crm")));
     let stale = Change::new(with(world.next(&claimed, Status::Failed)?, |next| {
-        next.job_id = Some(claimed.id)
+        next.job_id = Some(claimed.id);
     }))
     .with_job(world.job("crm").with_event_id(event));
     world.store.apply(vec![change.clone()]).await?;
@@ -274,7 +274,7 @@ async fn the_earliest_due_is_the_least_place_of_the_waiting(world: &World) -> Ou
 }
 
 async fn a_job_is_due_from_its_run_at_on(world: &World) -> Outcome {
-    let run_at = world.now() + Duration::from_secs(60);
+    let run_at = world.now() + Duration::from_mins(1);
     world.stored_job_at("crm", run_at).await?;
     world.set_clock(run_at - Duration::from_micros(1));
     expect_due(world, "a microsecond before", None).await?;

@@ -8,7 +8,7 @@ use blacksmith_store_core::{
 };
 
 use crate::{
-    case::family,
+    case::{Setter, family},
     failure::{Outcome, ensure, expect_eq, expect_error},
     world::{LEASE, WORKER, World, instant, latest, with},
 };
@@ -143,7 +143,7 @@ async fn a_year_that_is_none_is_refused(world: &World) -> Outcome {
 
 async fn a_bound_of_a_filter_in_such_a_year_is_refused(world: &World) -> Outcome {
     for at in outside() {
-        let bounds: [(&str, fn(&mut WhereEvents, Timestamp)); 5] = [
+        let bounds: [Setter<WhereEvents, Timestamp>; 5] = [
             ("created_before", |filter, at| filter.created_before = Some(at)),
             ("created_after", |filter, at| filter.created_after = Some(at)),
             ("received_before", |filter, at| filter.received_before = Some(at)),

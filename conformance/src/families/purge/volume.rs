@@ -28,7 +28,7 @@ async fn thousands(world: &World, count: usize) -> Outcome {
         jobs.push(job.id);
         events.push(world.event().with_job(job));
         events.push(with(world.event().with_job(world.job("erp")), |event| {
-            event.source = "keeper".into()
+            event.source = "keeper".into();
         }));
     }
     while !events.is_empty() {
@@ -106,8 +106,8 @@ async fn a_job_is_claimed_or_purged_and_never_both(world: &World) -> Outcome {
             tokio::task::yield_now().await;
         }
     };
-    let (claimed, purged) = tokio::try_join!(claims, purges)?;
-    expect_eq("jobs that were claimed or purged", claimed.len() as u64 + purged, JOBS as u64)?;
+    let (claimed, gone) = tokio::try_join!(claims, purges)?;
+    expect_eq("jobs that were claimed or purged", claimed.len() as u64 + gone, JOBS as u64)?;
     let outcomes = claimed.iter().map(|job| world.next(job, Status::Succeeded));
     let outcomes = outcomes.collect::<Outcome<Vec<_>>>()?;
     let appended = world.store.add_transitions(outcomes).await?;
@@ -139,8 +139,8 @@ async fn no_job_is_added_to_an_event_that_goes(world: &World) -> Outcome {
         }
         Ok::<_, Failure>(purged)
     };
-    let (added, purged) = tokio::try_join!(additions, purges)?;
+    let (added, gone) = tokio::try_join!(additions, purges)?;
     let contents = world.contents().await?;
     expect_eq("jobs", contents.jobs.len() as u64, added)?;
-    expect_eq("events", contents.events.len() as u64, 200 - purged)
+    expect_eq("events", contents.events.len() as u64, 200 - gone)
 }
