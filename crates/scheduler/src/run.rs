@@ -9,6 +9,7 @@ use tracing::Span;
 use crate::{
     Action, Failure, Reporter,
     cut::{ERROR_TEXT_LIMIT, cut},
+    held::Held,
 };
 
 /// Runs `action`; a panic is a failure.
@@ -37,7 +38,11 @@ fn panic_text(panic: &(dyn Any + Send)) -> &str {
         .unwrap_or("without a text")
 }
 
-/// The span of one run.
-pub(crate) fn span(destination: &str, action: &str, jobs: usize) -> Span {
-    tracing::debug_span!("run", destination, action, jobs)
+/// The span of one run; a run of one job names it.
+pub(crate) fn span(destination: &str, action: &str, jobs: &[Held]) -> Span {
+    let job = match jobs {
+        [held] => Some(tracing::field::display(held.job.id)),
+        _ => None,
+    };
+    tracing::debug_span!("run", destination, action, job, jobs = jobs.len())
 }

@@ -203,7 +203,7 @@ impl Simulation {
 
     /// One run: the changes that end its claims, in the order in which they were reported.
     async fn run(&self, planned: &Planned, jobs: Vec<Held>) -> Result<Vec<Change>> {
-        let span = run::span(&planned.destination, planned.action.name(), jobs.len());
+        let span = run::span(&planned.destination, planned.action.name(), &jobs);
         let (mut unreported, queue) = Unreported::split(jobs, planned.version.as_deref());
         let reports = Arc::new(Mutex::new(Vec::new()));
         let report = {

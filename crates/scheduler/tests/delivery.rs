@@ -190,7 +190,7 @@ async fn a_follow_up_is_stored_with_the_outcome_and_runs_as_a_child() {
     deliver(&world, Destination::new("crm").with_action(upsert).with_action(notify)).await;
 
     let event = world.job(job).await.event_id;
-    let mut seen = seen.lock().expect("no panic");
+    let mut seen = std::mem::take(&mut *seen.lock().expect("no panic"));
     seen.sort_by_key(|delivery| delivery.job.version.clone());
     let [plain, own] = &seen[..] else { panic!("two follow-ups") };
     for child in [plain, own] {
@@ -353,7 +353,7 @@ struct Warehouse {
 
 #[async_trait]
 impl Action for Warehouse {
-    fn name(&self) -> &str {
+    fn name(&self) -> &'static str {
         "append"
     }
 

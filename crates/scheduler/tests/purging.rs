@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use blacksmith_scheduler::{Destination, Scheduler, each};
 use blacksmith_store_core::{
-    ErrorKind, Event, Options, PurgePolicy, Status, Store as _, WhereEvents, WhereJobs,
-    WhereTransitions,
+    ErrorKind, Event, Options, PurgePolicy, Status, WhereEvents, WhereJobs, WhereTransitions,
 };
 use common::{Fault, World, start, start_instant, until};
 

@@ -44,15 +44,15 @@ async fn schedulers_on_one_store_share_the_work_and_run_no_job_twice() {
     for scheduler in schedulers {
         assert_eq!(scheduler.stop().await.left_executing, 0);
     }
+    for job in jobs {
+        assert_eq!(world.states(job).await, [Acknowledged, Executing, Succeeded]);
+    }
     let seen = seen.lock().expect("no panic");
     assert_eq!(seen.len(), 3_000);
     assert_eq!(seen.iter().map(|(_, job)| *job).collect::<HashSet<_>>().len(), 3_000);
     for name in ["one", "other", "third"] {
         let share = seen.iter().filter(|(who, _)| *who == name).count();
         assert!(share > 500, "{name} had {share}");
-    }
-    for job in jobs {
-        assert_eq!(world.states(job).await, [Acknowledged, Executing, Succeeded]);
     }
 }
 

@@ -132,6 +132,22 @@ async fn a_shutdown_without_the_store_ends_in_time_and_says_what_it_left() {
     assert!(began.elapsed() <= SHUTDOWN + Duration::from_millis(10));
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_that_blocks_its_thread_does_not_hold_the_shutdown_up() {
+    let world = World::new().await;
+    let job = world.add("crm", "upsert", 1).await[0];
+    let crm = Destination::new("crm").with_action(each("upsert", async |_| {
+        std::thread::sleep(Duration::from_secs(2));
+        Ok(())
+    }));
+    let scheduler = start(
+        world.scheduler("one").with_shutdown_timeout(Duration::from_secs(1)).with_destination(crm),
+    );
+    world.until_status(job, Executing).await;
+    assert_eq!(scheduler.stop().await.left_executing, 0);
+    assert_eq!(world.states(job).await, [Acknowledged, Executing, Unknown]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_idle_scheduler_stops_at_once() {
     let world = World::new().await;

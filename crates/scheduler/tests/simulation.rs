@@ -6,8 +6,8 @@ use blacksmith_scheduler::{
     Backoff, Delivery, Destination, Failure, FollowUp, Scheduler, Then, batch, each,
 };
 use blacksmith_store_core::{
-    Clock, Options, Order, Schedule, SetClock, Status, Store, Timestamp, Toolkit, Transition,
-    WhereEvents,
+    Clock, JobError, Options, Order, Schedule, SetClock, Status, Store, Timestamp, Toolkit,
+    Transition, WhereEvents,
 };
 use std::{
     sync::{
@@ -46,8 +46,7 @@ async fn run_to_the_end(
 async fn a_job_that_always_fails_has_73_attempts_in_three_days() {
     let store = memory(Options::new("memory")).await;
     let (clock, toolkit) = toolkit(1);
-    // A smaller form of the 10,000 jobs that `examples/three_days.rs` runs.
-    const JOBS: u64 = 100;
+    // A smaller form of the 10,000 jobs that the example `three_days` runs.
     let jobs = add(&*store, &toolkit, "crm", "upsert", 100).await;
     let runs = Arc::new(AtomicUsize::new(0));
     let count = runs.clone();
@@ -60,7 +59,7 @@ async fn a_job_that_always_fails_has_73_attempts_in_three_days() {
     assert_eq!(clock.now(), start_instant() + Duration::from_hours(72));
     assert_eq!(runs.load(Ordering::Relaxed), 7_300);
     let counts = counts(&*store, &toolkit).await;
-    assert_eq!((counts.discarded, counts.total()), (JOBS, JOBS));
+    assert_eq!((counts.discarded, counts.total()), (100, 100));
     for job in jobs {
         let chain = history(&*store, &toolkit, job).await;
         expect_legal(&chain);
@@ -68,7 +67,7 @@ async fn a_job_that_always_fails_has_73_attempts_in_three_days() {
         assert_eq!(chain.len(), 1 + 2 * 73);
         let last = &chain[chain.len() - 1];
         assert_eq!((last.state_after, last.attempt), (Status::Discarded, 73));
-        assert_eq!(last.error.as_ref().and_then(|error| error.status_code()), Some(503));
+        assert_eq!(last.error.as_ref().and_then(JobError::status_code), Some(503));
     }
 }
 

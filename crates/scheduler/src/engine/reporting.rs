@@ -19,6 +19,14 @@ impl Engine {
     /// Ends a claim: its outcome goes to the store.
     pub(super) fn end(&mut self, action: usize, job: Running, end: End<'_>, now: Instant) {
         let change = self.outcomes(action).end(&job.job, job.context.as_ref(), end);
+        for child in change.iter().flat_map(|change| &change.jobs) {
+            if self.plan.find(&child.destination, &child.action).is_none() {
+                tracing::warn!(
+                    job = %child.id, destination = child.destination, action = child.action,
+                    "a follow-up names an action that this scheduler does not have"
+                );
+            }
+        }
         self.hand_in(action, job, change, false, now);
     }
 

@@ -23,6 +23,9 @@ use crate::{
 /// thread takes longer than to its next await.
 const STOP_GRACE: Duration = Duration::from_secs(5);
 
+/// The same at the end of a shutdown, which has no more time.
+const SHUTDOWN_GRACE: Duration = Duration::from_millis(200);
+
 /// What runs tell the engine.
 pub(crate) enum Message {
     /// A report; boxed to keep the other kind small.
@@ -104,7 +107,7 @@ impl Runs {
     ) {
         self.last += 1;
         let number = self.last;
-        let span = run::span(&planned.destination, planned.action.name(), jobs.len());
+        let span = run::span(&planned.destination, planned.action.name(), &jobs);
         let (unreported, queue) = Unreported::split(jobs, planned.version.as_deref());
 
         let messages = self.messages.clone();
@@ -204,8 +207,12 @@ impl Runs {
 
 impl Run {
     fn cancel(&mut self, why: Cancelled, now: Instant) {
+        let grace = match why {
+            Cancelled::Cut(Cut::Shutdown) => SHUTDOWN_GRACE,
+            Cancelled::Cut(Cut::Lease) | Cancelled::Timeout(_) => STOP_GRACE,
+        };
         self.cancelled = Some(why);
-        self.deadline = Some(now + STOP_GRACE);
+        self.deadline = Some(now + grace);
         self.task.0.abort();
     }
 }

@@ -1,0 +1,56 @@
+//! How fast a scheduler gets through jobs that do nothing, on the memory adapter:
+//!
+//!     cargo run --release -p blacksmith-scheduler --example drain -- [JOBS [CONCURRENCY]]
+
+use std::{
+    error::Error,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Instant,
+};
+
+use blacksmith_scheduler::{Destination, Scheduler, each};
+use blacksmith_store_core::{AvailableAdapters, Event, Job, Options, Toolkit};
+use tokio::sync::Notify;
+
+#[tokio::main]
+#[allow(clippy::print_stdout, reason = "an example speaks to who runs it")]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let mut arguments = std::env::args().skip(1);
+    let jobs: usize = arguments.next().as_deref().unwrap_or("200000").parse()?;
+    let concurrency: usize = arguments.next().as_deref().unwrap_or("10").parse()?;
+
+    let adapters = AvailableAdapters::new().with(blacksmith_store_memory::adapter())?;
+    let store = adapters.open(Options::from_url("memory:")?).await?;
+    let toolkit = Toolkit::new();
+    for _ in 0..jobs / 1_000 {
+        let event = |_| {
+            Event::new(toolkit.event_id(), "shop", "order.paid")
+                .with_data(r#"{"order":1}"#)
+                .with_job(Job::new(toolkit.job_id(), "crm", "upsert"))
+        };
+        store.add_events(&toolkit, (0..1_000).map(event).collect()).await?;
+    }
+
+    let (left, all_done) = (Arc::new(AtomicUsize::new(jobs)), Arc::new(Notify::new()));
+    let (count, done) = (left.clone(), all_done.clone());
+    let upsert = each("upsert", move |_| {
+        if count.fetch_sub(1, Ordering::Relaxed) == 1 {
+            done.notify_one();
+        }
+        async { Ok(()) }
+    });
+    let crm = Destination::new("crm").with_action(upsert.with_concurrency(concurrency));
+    let began = Instant::now();
+    // The shutdown stores what is left of the outcomes.
+    Scheduler::new(store.clone()).with_destination(crm).run(all_done.notified()).await?;
+    let took = began.elapsed();
+    let rate = jobs as u128 * 1_000 / took.as_millis().max(1);
+    println!("{jobs} jobs in {took:?}, {rate} a second");
+    for queue in store.stats(&toolkit).await? {
+        println!("{}/{}: {:?}", queue.destination, queue.action, queue.counts);
+    }
+    Ok(())
+}
