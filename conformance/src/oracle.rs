@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use blacksmith_store_core::{
-    Counts, Event, Job, JobId, MAX_PAGE_LIMIT, Order, Page, Result, Store, Timestamp, Toolkit,
-    Transition, WhereEvents,
+    Count, Counts, Event, Job, JobId, MAX_PAGE_LIMIT, Order, Page, Result, Store, Timestamp,
+    Toolkit, Transition, WhereEvents,
 };
 
 use crate::{
@@ -52,7 +52,11 @@ async fn every<T, F>(mut find: impl FnMut(WhereEvents) -> F) -> Outcome<Vec<T>>
 where
     F: Future<Output = Result<Page<T>>>,
 {
-    let pages = WhereEvents::default().with_order(Order::Oldest).with_limit(MAX_PAGE_LIMIT);
+    // Not counted: a case with 10,000 jobs would count them for each of its pages.
+    let pages = WhereEvents::default()
+        .with_order(Order::Oldest)
+        .with_limit(MAX_PAGE_LIMIT)
+        .with_count(Count::None);
     let mut filter = pages.clone();
     let mut all = Vec::new();
     loop {

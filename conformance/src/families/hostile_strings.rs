@@ -265,20 +265,17 @@ async fn a_filter_leaves_out_exactly_the_name(world: &World) -> Outcome {
     Ok(())
 }
 
-/// A filter with what the first leaves out and the second asks for.
+/// A filter that leaves out what the first does, and asks for what the second does.
 fn both(leave_out: WhereEvents, ask_for: WhereEvents) -> WhereEvents {
-    let jobs = leave_out.jobs.zip(ask_for.jobs).map(|(leave_out, ask_for)| {
-        with(leave_out, |jobs| {
-            jobs.destinations_in = ask_for.destinations_in;
-            jobs.actions_in = ask_for.actions_in;
-            jobs.versions_in = ask_for.versions_in;
-        })
-    });
     with(ask_for, |filter| {
         filter.sources_notin = leave_out.sources_notin;
         filter.triggers_notin = leave_out.triggers_notin;
         filter.versions_notin = leave_out.versions_notin;
-        filter.jobs = jobs;
+        if let Some((jobs, leave_out)) = filter.jobs.as_mut().zip(leave_out.jobs) {
+            jobs.destinations_notin = leave_out.destinations_notin;
+            jobs.actions_notin = leave_out.actions_notin;
+            jobs.versions_notin = leave_out.versions_notin;
+        }
     })
 }
 
