@@ -163,7 +163,7 @@ mod tests {
             ("a run_at of a success", |chain| chain[4].run_at = Some(Timestamp::default())),
             ("a time that goes back", |chain| {
                 chain[0].created_at =
-                    chain[0].created_at.map(|at| at + chrono::TimeDelta::seconds(1));
+                    chain[0].created_at.map(|at| at + std::time::Duration::from_secs(1));
             }),
             ("no time", |chain| chain[3].created_at = None),
             ("another job", |chain| chain[3].job_id = Some(JobId::from_bytes([9; 20]))),
