@@ -324,3 +324,19 @@ fn a_filter_knows_when_it_constrains_nothing() {
         assert_eq!(typed.constrains_nothing(), nothing, "{filter}");
     }
 }
+
+/// No stored job is without one; a filter still has an answer.
+#[test]
+fn a_job_without_a_transition_meets_negatives_only() {
+    let mut event = event();
+    event.jobs[0].transition = None;
+    for (filter, expected) in [
+        (transitions(json!({"status_notin": ["failed"]})), true),
+        (transitions(json!({"status_in": ["failed"]})), false),
+        (transitions(json!({"min_attempts": 0})), false),
+        (jobs(json!({"destinations_in": ["crm"]})), true),
+    ] {
+        let typed: WhereEvents = serde_json::from_value(filter.clone()).expect("a filter");
+        assert_eq!(typed.matches_job(&event, &event.jobs[0]), expected, "{filter}");
+    }
+}
