@@ -5,7 +5,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rusqlite::{Connection, OpenFlags, config::DbConfig};
+use blacksmith_store_core::StoreError;
+use rusqlite::{Connection, ErrorCode, OpenFlags, config::DbConfig};
 
 use crate::{
     error::{Failure, is_busy},
@@ -50,7 +51,15 @@ pub(crate) fn connect(settings: &Settings, role: Role) -> Result<Connection, Fai
         (Place::File(path), Some(vfs)) => {
             Connection::open_with_flags_and_vfs(path, flags, vfs.as_str())
         }
-    }?;
+    }
+    .map_err(|error| match settings.vfs {
+        // SQLite says so in words alone.
+        Some(_) if error.sqlite_error_code() == Some(ErrorCode::Unknown) => StoreError::config(
+            "the setting \"vfs\" of the adapter \"sqlite\" names a VFS that is not registered",
+        )
+        .into(),
+        _ => Failure::from(error),
+    })?;
     connection.busy_timeout(settings.busy_timeout)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     // The same text has the same plan, whatever is bound; otherwise SQLite prepares some of them again at each new value.

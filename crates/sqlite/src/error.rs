@@ -6,6 +6,7 @@ use blacksmith_store_core::{ErrorKind, Retry, StoreError};
 use rusqlite::{Error as Sqlite, ErrorCode, ffi};
 
 /// Why a step inside the adapter did not succeed.
+#[derive(Debug)]
 pub(crate) enum Failure {
     /// The answer for the caller.
     Refused(StoreError),

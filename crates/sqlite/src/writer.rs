@@ -250,3 +250,155 @@ impl Writer {
         self.connection.prepare_cached(sql)?.execute([]).map(drop)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{cell::RefCell, collections::VecDeque};
+
+    use blacksmith_store_core::{ErrorKind, Retry, Toolkit};
+
+    use super::*;
+    use crate::calls::{self, Waiting};
+
+    /// A writer over a table of numbers, which together with its index has room for some pages.
+    fn writer() -> Result<Writer, Failure> {
+        let connection = Connection::open_in_memory()?;
+        connection.execute_batch(
+            "PRAGMA max_page_count = 50; PRAGMA foreign_keys = ON;
+             CREATE TABLE numbers (number INTEGER PRIMARY KEY, ballast BLOB);
+             CREATE TABLE pointers (number INTEGER REFERENCES numbers DEFERRABLE INITIALLY DEFERRED);",
+        )?;
+        Writer::new(connection, Duration::from_secs(1), Bell::new())
+    }
+
+    fn numbers(writer: &Writer) -> Result<Vec<i64>, Failure> {
+        let mut statement =
+            writer.connection.prepare("SELECT number FROM numbers ORDER BY number")?;
+        let rows = statement.query_map([], |row| row.get(0))?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    fn call(
+        toolkit: &Toolkit,
+        work: impl FnMut(&Connection, Attempt) -> Result<(), Failure> + Send + 'static,
+    ) -> (Box<dyn Call>, Waiting<()>) {
+        let mut work = work;
+        let (order, waiting) = calls::order(toolkit);
+        let run = move |connection: &Connection, attempt| {
+            work(connection, attempt).map(|answer| Done { answer, wakes: false })
+        };
+        (Box::new(Work::new(order, run)), waiting)
+    }
+
+    fn insert(number: i64) -> impl FnMut(&Connection, Attempt) -> Result<(), Failure> {
+        move |connection, _| {
+            connection.execute("INSERT INTO numbers VALUES (?1, NULL)", [number])?;
+            Ok(())
+        }
+    }
+
+    /// Serves these calls in one group, or in as few as can be, and gives their answers.
+    fn serve(writer: &mut Writer, calls: Vec<(Box<dyn Call>, Waiting<()>)>) -> Vec<Result<()>> {
+        let (calls, waiting): (VecDeque<_>, Vec<_>) = calls.into_iter().unzip();
+        let calls = RefCell::new(calls);
+        let next = || calls.borrow_mut().pop_front();
+        while let Some(first) = next() {
+            writer.serve(first, next);
+        }
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+        let runtime = runtime.expect("a runtime");
+        let toolkit = Toolkit::new();
+        let answer = |waiting: Waiting<()>| {
+            let answered = runtime.block_on(waiting.answer(&toolkit));
+            answered.unwrap_or_else(|unanswered| Err(unanswered.into_error()))
+        };
+        waiting.into_iter().map(answer).collect()
+    }
+
+    fn kinds(answers: &[Result<()>]) -> Vec<Option<ErrorKind>> {
+        answers.iter().map(|answer| answer.as_ref().err().map(StoreError::kind)).collect()
+    }
+
+    #[test]
+    fn a_call_that_fails_takes_back_what_it_wrote_and_no_more() -> Result<(), Failure> {
+        let mut writer = writer()?;
+        let toolkit = Toolkit::new();
+        let failing = |connection: &Connection, _| {
+            insert(2)(connection, Attempt::Hopeful)?;
+            Err(StoreError::conflict("refused").into())
+        };
+        let calls =
+            vec![call(&toolkit, insert(1)), call(&toolkit, failing), call(&toolkit, insert(3))];
+        let answers = serve(&mut writer, calls);
+        assert_eq!(kinds(&answers), [None, Some(ErrorKind::Conflict), None]);
+        assert_eq!(numbers(&writer)?, [1, 3]);
+        Ok(())
+    }
+
+    #[test]
+    fn a_hopeful_attempt_that_fails_is_taken_back_before_the_careful_one() -> Result<(), Failure> {
+        let mut writer = writer()?;
+        let toolkit = Toolkit::new();
+        let hoping = |connection: &Connection, attempt| {
+            insert(if attempt == Attempt::Hopeful { 1 } else { 2 })(connection, attempt)?;
+            if attempt == Attempt::Hopeful { Err(Failure::NotNew) } else { Ok(()) }
+        };
+        assert_eq!(kinds(&serve(&mut writer, vec![call(&toolkit, hoping)])), [None]);
+        assert_eq!(numbers(&writer)?, [2]);
+        Ok(())
+    }
+
+    #[test]
+    fn a_call_that_fills_the_disk_does_not_fail_those_that_share_its_commit() -> Result<(), Failure>
+    {
+        let mut writer = writer()?;
+        let toolkit = Toolkit::new();
+        let large = |connection: &Connection, _| {
+            connection.execute("INSERT INTO numbers VALUES (2, zeroblob(1000000))", [])?;
+            Ok(())
+        };
+        let calls =
+            vec![call(&toolkit, insert(1)), call(&toolkit, large), call(&toolkit, insert(3))];
+        let answers = serve(&mut writer, calls);
+        assert_eq!(kinds(&answers), [None, Some(ErrorKind::Unavailable), None]);
+        assert_eq!(numbers(&writer)?, [1, 3]);
+        Ok(())
+    }
+
+    #[test]
+    fn a_commit_that_fails_fails_all_that_share_it() -> Result<(), Failure> {
+        let mut writer = writer()?;
+        let toolkit = Toolkit::new();
+        let dangling = |connection: &Connection, _| {
+            connection.execute("INSERT INTO pointers VALUES (17)", [])?;
+            Ok(())
+        };
+        let answers = serve(&mut writer, vec![call(&toolkit, insert(1)), call(&toolkit, dangling)]);
+        assert!(answers.iter().all(Result::is_err));
+        assert_eq!(numbers(&writer)?, [] as [i64; 0]);
+        // And the writer goes on.
+        assert_eq!(kinds(&serve(&mut writer, vec![call(&toolkit, insert(1))])), [None]);
+        Ok(())
+    }
+
+    #[test]
+    fn a_call_that_is_too_late_is_not_executed() -> Result<(), Failure> {
+        let mut writer = writer()?;
+        let toolkit = Toolkit::new();
+        let late = toolkit.clone().with_deadline(Instant::now());
+        let answers = serve(&mut writer, vec![call(&late, insert(1)), call(&toolkit, insert(2))]);
+        assert_eq!(numbers(&writer)?, [2]);
+        assert!(answers[0].is_err() && answers[1].is_ok());
+        Ok(())
+    }
+
+    #[test]
+    fn a_commit_whose_sync_failed_has_an_unknown_outcome() {
+        let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_IOERR_FSYNC);
+        let error = commit_error(&rusqlite::Error::SqliteFailure(code, None));
+        assert_eq!((error.kind(), error.retry()), (ErrorKind::Unavailable, Retry::OutcomeUnknown));
+        let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_FULL);
+        let error = commit_error(&rusqlite::Error::SqliteFailure(code, None));
+        assert_eq!((error.kind(), error.retry()), (ErrorKind::Unavailable, Retry::Safe));
+    }
+}
