@@ -3,21 +3,22 @@
 //! What fits as it is sent is one statement, which fails as a whole where something does not: an id is stored already, a run has
 //! ended. Only then is the call decided row by row, in a transaction.
 
+use std::sync::Arc;
+
 use blacksmith_store_core::{
-    Added, Appended, Change, ChangeOutcome, Event, Job, JobError, JobId, Timestamp, Toolkit,
-    Transition, TransitionId,
+    Added, Appended, Bytes, Change, ChangeOutcome, Event, Job, JobId, Timestamp, Toolkit,
+    Transition,
 };
+use futures_util::future::BoxFuture;
 
 use crate::{
     additions::Additions,
-    connection::{Parameter, Session},
-    deciding::{Plan, Writes, check_events, ends_run},
+    connection::Session,
+    deciding::{Plan, Writes, check_events},
     error::Outcome,
     ledger::{Ledger, all_jobs},
     retries::Retries,
-    row::{lane, number},
-    running::Fitting,
-    statement::Statement,
+    sharing::{ENTRY_WEIGHT, Lane, Part, SMALL, Shared, share},
     store::Inner,
 };
 
@@ -29,17 +30,69 @@ pub(crate) struct Decided {
     ended: Vec<JobId>,
 }
 
+/// The events that one call adds.
+pub(crate) struct NewEvents(Change);
+
+impl Part for NewEvents {
+    fn weight(&self) -> usize {
+        let payload = |payloads: [&Option<Bytes>; 2]| -> usize {
+            payloads.into_iter().flatten().map(Bytes::len).sum()
+        };
+        let events = self.0.events.iter().map(|event| payload([&event.context, &event.data]));
+        let jobs = all_jobs(&self.0).map(|job| payload([&job.context, &job.data]));
+        events.chain(jobs).map(|payload| ENTRY_WEIGHT + payload).sum()
+    }
+
+    fn lane(inner: &Inner) -> &Lane<Self> {
+        &inner.adding
+    }
+
+    fn commit<'a>(
+        inner: &'a Inner,
+        session: &'a Session<'_>,
+        toolkit: &'a Toolkit,
+        parts: &'a [Arc<Self>],
+    ) -> BoxFuture<'a, Outcome<()>> {
+        Box::pin(async move {
+            let changes: Vec<&Change> = parts.iter().map(|part| &part.0).collect();
+            inner.add_new(session, toolkit, &changes).await
+        })
+    }
+}
+
+/// The answer for a change of which nothing was stored before.
+pub(crate) fn all_of(change: &Change) -> Added {
+    let mut added = Added::default();
+    added.events = change.events.len() as u64;
+    added.jobs = all_jobs(change).count() as u64;
+    added
+}
+
 impl Inner {
-    pub(crate) async fn add_events(&self, toolkit: &Toolkit, events: Vec<Event>) -> Outcome<Added> {
+    pub(crate) async fn add_events(
+        self: &Arc<Self>,
+        toolkit: &Toolkit,
+        events: Vec<Event>,
+    ) -> Outcome<Added> {
         let mut change = Change::default();
         change.events = events;
-        let session = self.database.session(toolkit).await?;
-        self.number_queues(&session, std::slice::from_ref(&change)).await?;
-        if let Some(added) = self.add_new_events(&session, toolkit, &change).await? {
-            return Ok(added);
+        let part = Arc::new(NewEvents(change));
+        let changes = std::slice::from_ref(&part.0);
+        if toolkit.set_instant().is_none() && part.weight() <= SMALL {
+            if let Shared::Committed = share(self, toolkit, Arc::clone(&part)).await? {
+                return Ok(all_of(&part.0));
+            }
+            return Ok(self.decide(toolkit, changes).await?.added);
         }
-        drop(session);
-        Ok(self.decide(toolkit, &[change]).await?.added)
+        let session = self.database.session(toolkit).await?;
+        match self.add_new(&session, toolkit, &[&part.0]).await {
+            Ok(()) => Ok(all_of(&part.0)),
+            Err(failure) if failure.is_unique_violation() || failure.is_misfit() => {
+                drop(session);
+                Ok(self.decide(toolkit, changes).await?.added)
+            }
+            Err(failure) => Err(failure),
+        }
     }
 
     pub(crate) async fn add_jobs(&self, toolkit: &Toolkit, jobs: Vec<Job>) -> Outcome<Added> {
@@ -49,7 +102,7 @@ impl Inner {
     }
 
     pub(crate) async fn add_transitions(
-        &self,
+        self: &Arc<Self>,
         toolkit: &Toolkit,
         transitions: Vec<Transition>,
     ) -> Outcome<Appended> {
@@ -65,7 +118,7 @@ impl Inner {
     }
 
     pub(crate) async fn apply(
-        &self,
+        self: &Arc<Self>,
         toolkit: &Toolkit,
         changes: Vec<Change>,
     ) -> Outcome<Vec<ChangeOutcome>> {
@@ -82,95 +135,48 @@ impl Inner {
     }
 
     /// Numbers the queues of jobs that come.
-    pub(crate) async fn number_queues(
+    pub(crate) async fn number_queues<'a>(
         &self,
         session: &Session<'_>,
-        changes: &[Change],
+        changes: impl Iterator<Item = &'a Change> + Clone,
     ) -> Outcome<()> {
-        let jobs = changes.iter().flat_map(all_jobs);
+        let jobs = changes.flat_map(all_jobs);
         let names = jobs.map(|job| (job.destination.as_str(), job.action.as_str()));
         self.queues.number_all(session, names).await
     }
 
-    /// Adds events of which none is stored; `None` if something is.
-    async fn add_new_events(
+    /// Adds events of which none is stored; if something is, nothing is added.
+    async fn add_new(
         &self,
         session: &Session<'_>,
         toolkit: &Toolkit,
-        change: &Change,
-    ) -> Outcome<Option<Added>> {
+        changes: &[&Change],
+    ) -> Outcome<()> {
+        self.number_queues(session, changes.iter().copied()).await?;
         let mut retries = Retries::new(toolkit);
         loop {
             let now = self.clock.now(session, toolkit).await?;
-            let additions = self.additions(change);
-            let mut added = Added::default();
-            added.events = additions.events.len() as u64;
-            added.jobs = additions.jobs.len() as u64;
-            match additions.insert(session, now).await {
-                Ok(()) => return Ok(Some(added)),
-                Err(failure) if failure.is_unique_violation() || failure.is_misfit() => {
-                    return Ok(None);
-                }
-                Err(failure) if retries.again(&failure).await => {}
-                Err(failure) => return Err(failure),
+            match self.additions(changes).insert(session, now).await {
+                Err(failure) if failure.is_transient() && retries.again(&failure).await => {}
+                outcome => return outcome,
             }
         }
     }
 
-    /// Everything that a change adds, as if nothing of it was stored.
-    pub(crate) fn additions<'a>(&self, change: &'a Change) -> Additions<'a> {
+    /// Everything that changes add, as if nothing of it was stored.
+    pub(crate) fn additions<'a>(&self, changes: &[&'a Change]) -> Additions<'a> {
         let numbered = |job: &'a Job| {
             let queue = self.queues.number(&job.destination, &job.action);
             (job, queue.expect("the queues of added jobs were numbered before"))
         };
         Additions {
-            events: change.events.iter().collect(),
-            jobs: all_jobs(change).map(numbered).collect(),
-        }
-    }
-
-    /// Stores outcomes of runs of this handle, if the changes are nothing else and all of them fit; answers how many.
-    async fn end_runs(&self, toolkit: &Toolkit, changes: &[Change]) -> Outcome<Option<u64>> {
-        let is_outcome = |change: &Change| {
-            change.events.is_empty()
-                && change.jobs.is_empty()
-                && !change.transitions.is_empty()
-                && change.transitions.iter().all(ends_run)
-        };
-        if !changes.iter().all(is_outcome) {
-            return Ok(None);
-        }
-        let ends: Vec<&Transition> =
-            changes.iter().flat_map(|change| &change.transitions).collect();
-        let Some(mut outcomes) = self.running.fitting(&ends) else {
-            return Ok(None);
-        };
-        outcomes.sort_unstable_by_key(|outcome| outcome.run.job);
-        let session = self.database.session(toolkit).await?;
-        let mut retries = Retries::new(toolkit);
-        loop {
-            let now = self.clock.now(&session, toolkit).await?;
-            let ending = self.running.ending(&outcomes);
-            match end(&session, &outcomes, &ending, now).await {
-                Ok(()) => {
-                    self.running.end(outcomes.iter().map(|outcome| outcome.run.job), &ending);
-                    return Ok(Some(outcomes.len() as u64));
-                }
-                Err(failure) => {
-                    self.running.not_deleted(ending);
-                    if failure.is_unique_violation() || failure.is_misfit() {
-                        return Ok(None);
-                    }
-                    if !retries.again(&failure).await {
-                        return Err(failure);
-                    }
-                }
-            }
+            events: changes.iter().flat_map(|change| &change.events).collect(),
+            jobs: changes.iter().copied().flat_map(all_jobs).map(numbered).collect(),
         }
     }
 
     /// Decides one change, all of which must stand, and writes it.
-    async fn decide(&self, toolkit: &Toolkit, changes: &[Change; 1]) -> Outcome<Decided> {
+    async fn decide(&self, toolkit: &Toolkit, changes: &[Change]) -> Outcome<Decided> {
         let mut retries = Retries::new(toolkit);
         loop {
             match self.decide_once(toolkit, changes).await {
@@ -181,9 +187,9 @@ impl Inner {
         }
     }
 
-    async fn decide_once(&self, toolkit: &Toolkit, changes: &[Change; 1]) -> Outcome<Decided> {
+    async fn decide_once(&self, toolkit: &Toolkit, changes: &[Change]) -> Outcome<Decided> {
         let session = self.database.session(toolkit).await?;
-        self.number_queues(&session, changes).await?;
+        self.number_queues(&session, changes.iter()).await?;
         let now = self.clock.now(&session, toolkit).await?;
         session.begin().await?;
         let outcome = self.decide_in(&session, changes, now).await;
@@ -196,7 +202,7 @@ impl Inner {
     pub(crate) async fn decide_in(
         &self,
         session: &Session<'_>,
-        changes: &[Change; 1],
+        changes: &[Change],
         now: Timestamp,
     ) -> Outcome<Decided> {
         let mut ledger = Ledger::read(session, changes).await?;
@@ -217,7 +223,7 @@ impl Inner {
         changes: &[Change],
     ) -> Outcome<Vec<ChangeOutcome>> {
         let session = self.database.session(toolkit).await?;
-        self.number_queues(&session, changes).await?;
+        self.number_queues(&session, changes.iter()).await?;
         let now = self.clock.now(&session, toolkit).await?;
         session.begin().await?;
         let outcome = self.apply_in(&session, changes, now).await;
@@ -249,37 +255,4 @@ impl Inner {
         writes.write(session, now).await?;
         Ok((outcomes, ended))
     }
-}
-
-/// Runs the statement of outcomes, sorted by job.
-async fn end(
-    session: &Session<'_>,
-    outcomes: &[Fitting<'_>],
-    ending: &[TransitionId],
-    now: Timestamp,
-) -> Outcome<()> {
-    fn column<'a, T>(outcomes: &'a [Fitting<'a>], value: impl Fn(&'a Fitting<'a>) -> T) -> Vec<T> {
-        outcomes.iter().map(value).collect()
-    }
-    let queue = column(outcomes, |outcome| outcome.run.queue);
-    let lane = column(outcomes, |outcome| lane(outcome.run.event));
-    let job = column(outcomes, |outcome| &outcome.run.job.as_bytes()[..]);
-    let token = column(outcomes, |outcome| &outcome.run.token.as_bytes()[..]);
-    let id = column(outcomes, |outcome| &outcome.end.id.as_bytes()[..]);
-    let after = column(outcomes, |outcome| number(outcome.end.state_after));
-    let attempt =
-        column(outcomes, |outcome| i32::try_from(outcome.end.attempt).unwrap_or(i32::MAX));
-    let run_at = column(outcomes, |outcome| outcome.end.run_at);
-    let error = column(outcomes, |outcome| outcome.end.error.as_ref().map(JobError::as_json));
-    let actor = column(outcomes, |outcome| outcome.end.actor.as_deref());
-    let claimant = column(outcomes, |outcome| {
-        Some(&*outcome.actor).filter(|claimant| Some(*claimant) != outcome.end.actor.as_deref())
-    });
-    let ending: Vec<&[u8]> = ending.iter().map(|claim| &claim.as_bytes()[..]).collect();
-    let (lowest, highest) = (id.iter().min(), id.iter().max());
-    let parameters: [Parameter<'_>; 15] = [
-        &queue, &lane, &job, &token, &id, &after, &attempt, &run_at, &error, &actor, &claimant,
-        &now, &ending, &lowest, &highest,
-    ];
-    session.query(Statement::OUTCOME, &parameters).await.map(drop)
 }

@@ -6,6 +6,7 @@ use blacksmith_store_core::{Added, Change, Event, Result, Store, StoreError, Too
 use tokio_postgres::Transaction;
 
 use crate::{
+    adding::all_of,
     connection::Session,
     error::Outcome,
     store::{Inner, PostgresStore},
@@ -89,24 +90,20 @@ impl Inner {
         &self,
         toolkit: &Toolkit,
         transaction: &Transaction<'_>,
-        changes: &[Change; 1],
+        changes: &[Change],
     ) -> Outcome<Added> {
         // The numbers of queues are committed at once, on a connection of the store's own.
         let own = self.database.session(toolkit).await?;
-        self.number_queues(&own, changes).await?;
+        self.number_queues(&own, changes.iter()).await?;
         let now = self.clock.now(&own, toolkit).await?;
         drop(own);
 
         let session = self.database.session_in(transaction, toolkit);
         session.run("SAVEPOINT blacksmith_store").await?;
-        let additions = self.additions(&changes[0]);
-        let mut added = Added::default();
-        added.events = additions.events.len() as u64;
-        added.jobs = additions.jobs.len() as u64;
-        match additions.insert(&session, now).await {
+        match self.additions(&[&changes[0]]).insert(&session, now).await {
             Ok(()) => {
                 session.run("RELEASE SAVEPOINT blacksmith_store").await?;
-                return Ok(added);
+                return Ok(all_of(&changes[0]));
             }
             Err(failure) if failure.is_unique_violation() || failure.is_misfit() => {
                 undo(&session).await?;

@@ -147,6 +147,11 @@ pub(crate) struct Session<'a> {
 }
 
 impl Session<'_> {
+    /// Lets what follows take as long as this.
+    pub(crate) fn set_deadline(&mut self, deadline: Option<Instant>) {
+        self.deadline = deadline;
+    }
+
     /// Runs a statement that only reads, and answers its rows.
     pub(crate) async fn read(
         &self,

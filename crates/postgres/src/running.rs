@@ -42,10 +42,10 @@ struct State {
 }
 
 /// An outcome that fits a run of this handle.
-pub(crate) struct Fitting<'a> {
+pub(crate) struct Fitting {
     pub(crate) run: Run,
     pub(crate) actor: Arc<str>,
-    pub(crate) end: &'a Transition,
+    pub(crate) end: Transition,
 }
 
 /// The runs of a handle.
@@ -72,7 +72,7 @@ impl Running {
     }
 
     /// The runs that these transitions end, if all of them are outcomes of runs of this handle and fit.
-    pub(crate) fn fitting<'a>(&self, ends: &[&'a Transition]) -> Option<Vec<Fitting<'a>>> {
+    pub(crate) fn fitting(&self, ends: &[&Transition]) -> Option<Vec<Fitting>> {
         let state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         ends.iter()
             .map(|end| {
@@ -84,13 +84,13 @@ impl Running {
                         == Some(end.attempt)
                     && end.id != run.token;
                 let actor = Arc::clone(&state.claims.get(&run.claim)?.actor);
-                fits.then_some(Fitting { run, actor, end })
+                fits.then(|| Fitting { run, actor, end: Transition::clone(end) })
             })
             .collect()
     }
 
     /// The claims whose rows go with these outcomes: those of which nothing else is left, and those that ended before.
-    pub(crate) fn ending(&self, outcomes: &[Fitting<'_>]) -> Vec<TransitionId> {
+    pub(crate) fn ending(&self, outcomes: &[&Fitting]) -> Vec<TransitionId> {
         let mut counts: HashMap<TransitionId, usize> = HashMap::new();
         for outcome in outcomes {
             *counts.entry(outcome.run.claim).or_default() += 1;

@@ -11,11 +11,14 @@ use blacksmith_store_core::{
 
 use crate::{
     adapter::{CAPABILITIES, NAME},
+    adding::NewEvents,
     clock::ServerClock,
     connection::Database,
+    ending::Outcomes,
     queues::Queues,
     running::Running,
     settings::Settings,
+    sharing::Lane,
     wakeups::Bell,
     watermark::Watermarks,
 };
@@ -34,6 +37,8 @@ pub(crate) struct Inner {
     pub(crate) queues: Queues,
     pub(crate) watermarks: Watermarks,
     pub(crate) running: Running,
+    pub(crate) adding: Lane<NewEvents>,
+    pub(crate) ending: Lane<Outcomes>,
     pub(crate) bell: Bell,
 }
 
@@ -54,6 +59,8 @@ impl PostgresStore {
             queues: Queues::default(),
             watermarks: Watermarks::default(),
             running: Running::default(),
+            adding: Lane::default(),
+            ending: Lane::default(),
             bell,
         };
         Self { options, inner: Arc::new(inner) }
