@@ -78,4 +78,11 @@ mod tests {
     fn flags_do_not_collide() {
         Arguments::command().debug_assert();
     }
+
+    #[test]
+    fn a_cursor_may_begin_with_a_hyphen() {
+        let cursor = "-itjlp8cD8wXk-qb_-PnSkeg4MstUPzPUrP5hw";
+        let parsed = Arguments::try_parse_from(["blacksmith", "jobs", "list", "--cursor", cursor]);
+        assert!(parsed.is_ok(), "{parsed:?}");
+    }
 }

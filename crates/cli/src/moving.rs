@@ -12,7 +12,7 @@ use serde::Serialize;
 use crate::{
     actor::ActorFlag,
     commands::jobs::standing,
-    confirm::ConfirmFlags,
+    confirm::{ConfirmFlags, Preview},
     context::Context,
     exit::Exit,
     failure::{Failure, Result},
@@ -111,19 +111,20 @@ pub(crate) async fn run(
             Selection::Filter(Box::new(with_default_status(filter, step.from)))
         };
         if flags.confirm.wants_preview() {
-            let (count, preview) = preview(context, &*store, &selection, flags.limit, step).await?;
-            let question = format!("{} {}?", capitalised(step.verb), counted(count, "job"));
-            if !flags.confirm.go_ahead(&preview, &question, &mut context.terminal)? {
+            let preview = preview(context, &*store, &selection, flags.limit, step).await?;
+            let count = counted(preview.document.jobs, "job");
+            let question = format!("{} {count}?", capitalised(step.verb));
+            if !flags.confirm.go_ahead(&preview, &question, context)? {
                 return Ok(Exit::Done);
             }
         }
         selection
     } else if flags.confirm.dry_run {
-        let (jobs, _) = find_each(context, &*store, &flags.ids).await?;
-        for job in &jobs {
-            context.terminal.print(format_args!("{}: {}", job.id, standing(job)))?;
-        }
-        return Ok(Exit::Done);
+        let (jobs, missing) = find_each(context, &*store, &flags.ids).await?;
+        let selection = Selection::Found(jobs);
+        let preview = preview(context, &*store, &selection, None, step).await?;
+        flags.confirm.go_ahead(&preview, "", context)?;
+        return Ok(Exit::complete(missing == 0));
     } else {
         Selection::Ids(flags.ids.clone())
     };
@@ -191,6 +192,13 @@ fn with_default_status(mut filter: WhereEvents, states: &[Status]) -> WhereEvent
     filter
 }
 
+/// What a dry run with `--json` says.
+#[derive(Serialize)]
+struct Planned {
+    dry_run: bool,
+    jobs: u64,
+}
+
 /// How many jobs it will be about, and the first few of them.
 async fn preview(
     context: &Context<'_>,
@@ -198,9 +206,9 @@ async fn preview(
     selection: &Selection,
     limit: Option<u64>,
     step: &Move<'_>,
-) -> Result<(u64, Vec<String>)> {
+) -> Result<Preview<Planned>> {
     let (count, first) = match selection {
-        Selection::Ids(_) => return Ok((0, Vec::new())),
+        Selection::Ids(ids) => (ids.len() as u64, Vec::new()),
         Selection::Found(jobs) => (jobs.len() as u64, jobs.iter().take(SHOWN).cloned().collect()),
         Selection::Filter(filter) => {
             let mut filter =
@@ -212,12 +220,14 @@ async fn preview(
     };
     let count = count.min(limit.unwrap_or(u64::MAX));
     let mut lines = vec![format!("{} to {}", counted(count, "job"), step.verb)];
-    let rows: Vec<_> = first.iter().map(Job::row).collect();
+    let shown = usize::try_from(count).unwrap_or(usize::MAX);
+    let rows: Vec<_> = first.iter().take(shown).map(Job::row).collect();
     lines.extend(Table::new(Job::COLUMNS).lines(&rows, false));
-    if count > first.len() as u64 {
-        lines.push(format!("and {} more", count - first.len() as u64));
+    if count > rows.len() as u64 {
+        lines.push(format!("and {} more", count - rows.len() as u64));
     }
-    Ok((count, lines))
+    let document = Planned { dry_run: true, jobs: count };
+    Ok(Preview { lines, document, changes_something: count > 0 })
 }
 
 /// The jobs with these ids, and how many there are not, each of which was reported.

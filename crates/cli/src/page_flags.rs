@@ -19,7 +19,7 @@ pub(crate) struct PageFlags {
     #[arg(long, value_name = "N", conflicts_with = "cursor")]
     offset: Option<u64>,
     /// Go on where the page ended that gave this cursor
-    #[arg(long, value_name = "CURSOR", value_parser = id::<Cursor>)]
+    #[arg(long, value_name = "CURSOR", allow_hyphen_values = true, value_parser = id::<Cursor>)]
     cursor: Option<Cursor>,
     /// The order, by id [default: newest]
     #[arg(long, value_name = "ORDER")]

@@ -5,7 +5,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use serde::Serialize;
 
 use crate::{
-    confirm::ConfirmFlags,
+    confirm::{ConfirmFlags, Preview},
     context::Context,
     exit::Exit,
     failure::Result,
@@ -102,10 +102,11 @@ async fn down(context: &mut Context<'_>, migrator: &dyn Migrator, args: &DownArg
     above.retain(|state| state.version > to && state.applied_at.is_some());
     above.reverse();
     if !above.is_empty() {
-        let mut preview = vec!["migrations to take back, with what they hold:".to_owned()];
-        preview.extend(above.iter().map(|state| format!("  {:04} {}", state.version, state.name)));
+        let mut lines = vec!["migrations to take back, with what they hold:".to_owned()];
+        lines.extend(above.iter().map(|state| format!("  {:04} {}", state.version, state.name)));
+        let preview = Preview { lines, document: &above, changes_something: true };
         let question = format!("Take back {} migrations? What they hold is lost.", above.len());
-        if !args.confirm.go_ahead(&preview, &question, &mut context.terminal)? {
+        if !args.confirm.go_ahead(&preview, &question, context)? {
             return Ok(Exit::Done);
         }
     }

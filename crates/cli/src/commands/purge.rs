@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use blacksmith_store::{
     Count, Event, PURGE_SPARES, PurgeRequest, Purged, Status, Store, Timestamp, Toolkit,
-    WhereEvents, WhereJobs,
+    WhereEvents, WhereJobs, never,
 };
+use chrono::TimeDelta;
 use clap::Args;
+use serde::Serialize;
 
 use crate::{
-    confirm::ConfirmFlags,
+    confirm::{ConfirmFlags, Preview},
     context::Context,
     exit::Exit,
     failure::{Failure, Result},
@@ -59,8 +61,8 @@ pub(crate) async fn run(context: &mut Context<'_>, args: &PurgeArgs) -> Result<E
     if args.confirm.wants_preview() {
         let preview = preview(context, &*store, &request).await?;
         let question =
-            format!("Delete {} with jobs and history?", counted(preview.to_delete, "event"));
-        if !args.confirm.go_ahead(&preview.lines, &question, &mut context.terminal)? {
+            format!("Delete {} with jobs and history?", counted(preview.document.events, "event"));
+        if !args.confirm.go_ahead(&preview, &question, context)? {
             return Ok(Exit::Done);
         }
     }
@@ -150,17 +152,20 @@ fn told(purged: &Purged) -> String {
     parts.join("; ")
 }
 
-/// What a purge would do now.
-struct Preview {
-    to_delete: u64,
-    lines: Vec<String>,
+/// What a dry run with `--json` says.
+#[derive(Serialize)]
+struct Planned {
+    dry_run: bool,
+    events: u64,
+    left_unfinished: u64,
+    left_recent: u64,
 }
 
 async fn preview(
     context: &Context<'_>,
     store: &dyn Store,
     request: &PurgeRequest,
-) -> Result<Preview> {
+) -> Result<Preview<Planned>> {
     let now = context.toolkit().now();
     let (matching, finished, to_delete, first) =
         if request.filter.event_id().is_some() || request.filter.job_id().is_some() {
@@ -171,10 +176,10 @@ async fn preview(
             deleted.retain(|event| request.include_recent || !is_recent(event, now));
             (found.len() as u64, finished.len() as u64, deleted.len() as u64, deleted)
         } else {
-            let older = request.older_than.map(|age| now - age);
+            let older = request.older_than.map(|age| before(now, age));
             let matching = stored_before(request.filter.clone(), older);
             let finished = without_states(matching.clone(), spared_states(request));
-            let spared = (!request.include_recent).then(|| now - PURGE_SPARES);
+            let spared = (!request.include_recent).then(|| before(now, PURGE_SPARES));
             let deleted = stored_before(finished.clone(), spared);
             let (to_delete, first) = count(context, store, deleted).await?;
             let finished = count(context, store, finished).await?.0;
@@ -191,12 +196,15 @@ async fn preview(
     if recent > 0 {
         lines.push(format!("{recent} are left alone, for they were stored within the last hour"));
     }
-    let rows: Vec<_> = first.iter().map(Event::row).collect();
+    let shown = usize::try_from(capped).unwrap_or(usize::MAX);
+    let rows: Vec<_> = first.iter().take(shown).map(Event::row).collect();
     lines.extend(Table::new(Event::COLUMNS).lines(&rows, false));
-    if capped > first.len() as u64 {
-        lines.push(format!("and {} more", capped - first.len() as u64));
+    if capped > rows.len() as u64 {
+        lines.push(format!("and {} more", capped - rows.len() as u64));
     }
-    Ok(Preview { to_delete: capped, lines })
+    let document =
+        Planned { dry_run: true, events: capped, left_unfinished: unfinished, left_recent: recent };
+    Ok(Preview { lines, document, changes_something: capped > 0 })
 }
 
 async fn count(
@@ -234,7 +242,14 @@ fn is_spared_for_jobs(event: &Event, request: &PurgeRequest) -> bool {
 }
 
 fn is_recent(event: &Event, now: Timestamp) -> bool {
-    event.ingested_at.is_some_and(|ingested| ingested > now - PURGE_SPARES)
+    event.ingested_at.is_some_and(|ingested| ingested > before(now, PURGE_SPARES))
+}
+
+/// So long before an instant; not before the year 1, where a filter's bounds begin.
+fn before(instant: Timestamp, age: Duration) -> Timestamp {
+    let first = never() + Duration::from_hours(24);
+    let moved = TimeDelta::from_std(age).ok().and_then(|age| instant.checked_sub_signed(age));
+    moved.unwrap_or(first).max(first)
 }
 
 /// The same filter for events stored before an instant.

@@ -54,6 +54,11 @@ fn where_nobody_can_be_asked_a_filter_needs_yes() {
     );
     assert_eq!(world.status(jobs[0]), Status::Failed);
 
+    let planned = world.run(&["retry", "--status", "failed", "--dry-run", "--json"]);
+    assert_eq!(planned.output, "{\"dry_run\":true,\"jobs\":1}\n");
+    let nothing = world.run(&["retry", "--status", "unknown"]);
+    assert_eq!((nothing.exit, nothing.output.as_str()), (Exit::Done, "0 jobs to retry\n"));
+
     let done = world.run(&["retry", "--status", "failed", "--yes", "--json", "--run-at", "2h"]);
     assert_eq!((done.exit, done.errors.as_str()), (Exit::Done, ""));
     assert_eq!(

@@ -29,6 +29,14 @@ fn a_purge_tells_what_it_would_delete_and_what_it_would_leave() {
     assert_eq!(lines[2], "2 are left alone, for they were stored within the last hour");
     assert_eq!(lines.len(), 3);
 
+    let planned = world.run(&["purge", "--all", "--dry-run", "--json"]).output;
+    assert_eq!(
+        planned,
+        "{\"dry_run\":true,\"events\":0,\"left_unfinished\":2,\"left_recent\":2}\n"
+    );
+    let ancient = world.run(&["purge", "--older-than", "5000y", "--include-recent", "--dry-run"]);
+    assert_eq!(ancient.output, "0 of 0 matching events would be deleted\n", "{}", ancient.errors);
+
     let recent = world.run(&["purge", "--all", "--include-recent", "--dry-run"]);
     assert!(
         recent.output.starts_with("2 of 4 matching events would be deleted\n"),
@@ -53,7 +61,8 @@ fn a_purge_asks_and_then_does_what_it_said() {
         world.run_answering(&["purge", "--destination", "crm", "--include-recent"], Some("\n"));
     assert_eq!(no.exit, Exit::Partly);
     assert!(no.errors.contains("Delete 2 events with jobs and history? [y/N]"), "{}", no.errors);
-    assert_eq!(world.run(&["purge", "--all"]).exit, Exit::Usage, "nobody to ask");
+    let nobody = world.run(&["purge", "--all", "--include-recent"]);
+    assert_eq!(nobody.exit, Exit::Usage, "there is nobody to ask");
     assert_eq!(events(&world), Some(4));
 
     let yes = world.run(&["purge", "--all", "--include-recent", "--yes"]);
