@@ -8,9 +8,9 @@ use std::{
     time::Duration,
 };
 
-use blacksmith_scheduler::{Backoff, Delivery, Destination, Failure, Scheduler, Then, batch, each};
+use blacksmith_scheduler::{Backoff, Delivery, Destination, Failure, Then, batch, each};
 use blacksmith_store_core::{JobId, Pause, Schedule, Status, Toolkit};
-use common::{Fault, Started, World, expect_legal, start};
+use common::{Fault, Flaky, Started, World, expect_legal, start};
 
 /// What is seen of runs.
 #[derive(Clone, Default)]
@@ -104,20 +104,23 @@ struct Chaos {
     world: World,
     watch: Watch,
     random: Toolkit,
-    schedulers: Vec<Started>,
+    schedulers: Vec<(Started, Arc<Flaky>)>,
     started: usize,
     pauses: Vec<Pause>,
 }
 
 impl Chaos {
-    fn scheduler(&mut self) -> Scheduler {
+    fn start(&mut self) {
         self.started += 1;
-        self.world
-            .scheduler(&format!("scheduler {}", self.started))
+        let store = Arc::new(self.world.store.another());
+        let scheduler = self
+            .world
+            .scheduler_on(store.clone(), &format!("scheduler {}", self.started))
             .with_poll_interval(Duration::from_millis(200))
             .with_lease(Duration::from_secs(9))
             .with_shutdown_timeout(Duration::from_secs(20))
-            .with_destination(destination(&self.watch))
+            .with_destination(destination(&self.watch));
+        self.schedulers.push((start(scheduler), store));
     }
 
     fn below(&self, limit: usize) -> usize {
@@ -127,23 +130,35 @@ impl Chaos {
     /// One thing that happens.
     async fn event(&mut self) {
         match self.below(12) {
-            0 => {
-                let scheduler = self.scheduler();
-                self.schedulers.push(start(scheduler));
-            }
+            0 => self.start(),
             1 if self.schedulers.len() > 1 => {
                 let scheduler = self.schedulers.swap_remove(self.below(self.schedulers.len()));
-                scheduler.kill().await;
+                scheduler.0.kill().await;
             }
             2 if self.schedulers.len() > 1 => {
                 let scheduler = self.schedulers.swap_remove(self.below(self.schedulers.len()));
-                scheduler.stop().await;
+                scheduler.0.stop().await;
             }
             3 => {
                 let fault = [Fault::Refused, Fault::AnswerLost, Fault::Broken][self.below(3)];
-                self.world.store.set_outage(Some(fault));
-                tokio::time::sleep(Duration::from_millis(self.random.random() % 30_000)).await;
-                self.world.store.set_outage(None);
+                // The database, or the way of one scheduler to it.
+                let first = self.below(self.schedulers.len());
+                let count = if self.below(2) == 0 { 1 } else { self.schedulers.len() };
+                let stores: Vec<_> = self
+                    .schedulers
+                    .iter()
+                    .cycle()
+                    .skip(first)
+                    .take(count)
+                    .map(|(_, store)| store)
+                    .collect();
+                for store in &stores {
+                    store.set_outage(Some(fault));
+                }
+                tokio::time::sleep(Duration::from_millis(self.random.random() % 40_000)).await;
+                for store in stores {
+                    store.set_outage(None);
+                }
             }
             4 => {
                 let id = self.random.pause_id();
@@ -159,7 +174,8 @@ impl Chaos {
                 let faults =
                     [Fault::Refused, Fault::AnswerLost, Fault::AnswerLost, Fault::AnswerLate(late)];
                 let method = METHODS[self.below(METHODS.len())];
-                self.world.store.fail_next(method, [faults[self.below(faults.len())]]);
+                let (_, store) = &self.schedulers[self.below(self.schedulers.len())];
+                store.fail_next(method, [faults[self.below(faults.len())]]);
             }
         }
     }
@@ -181,9 +197,8 @@ async fn run(seed: u64) -> usize {
         started: 0,
         pauses: Vec::new(),
     };
-    for _ in 0..2 {
-        let scheduler = chaos.scheduler();
-        chaos.schedulers.push(start(scheduler));
+    for _ in 0..3 {
+        chaos.start();
     }
     let mut jobs = Vec::new();
     for _ in 0..60 {
@@ -192,10 +207,9 @@ async fn run(seed: u64) -> usize {
         tokio::time::sleep(Duration::from_millis(chaos.random.random() % 2_000)).await;
     }
     chaos.resume_all().await;
-    let scheduler = chaos.scheduler();
-    chaos.schedulers.push(start(scheduler));
+    chaos.start();
     chaos.world.until_finished().await;
-    for scheduler in chaos.schedulers.drain(..) {
+    for (scheduler, _) in chaos.schedulers.drain(..) {
         assert_eq!(scheduler.stop().await.left_executing, 0);
     }
 

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use blacksmith_scheduler::{Destination, Scheduler, each};
 use blacksmith_store_core::{
-    ErrorKind, Event, Options, PurgePolicy, Status, WhereEvents, WhereJobs, WhereTransitions,
+    Clock, ErrorKind, Event, Options, PurgePolicy, SetClock, Status, Toolkit, WhereEvents,
+    WhereJobs, WhereTransitions,
 };
-use common::{Fault, World, start, start_instant, until};
+use common::{Fault, World, add, counts, memory, start, start_instant, until};
 
 fn delivered() -> WhereEvents {
     let succeeded = WhereTransitions::default().with_status_in([Status::Succeeded]);
@@ -83,18 +84,21 @@ async fn a_purge_that_fails_is_tried_again() {
     assert!(history[2].error.as_ref().is_some_and(|error| error.message().contains("refused")));
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_simulation_purges_at_the_ticks_it_passes() {
-    let world = World::with_options(options()).await;
-    let scheduler = world.scheduler("one").with_destination(crm());
-    let mut simulation = scheduler.simulate().expect("a simulation");
-    world.add("crm", "upsert", 3).await;
+    let store = memory(options()).await;
+    let clock = SetClock::at(start_instant());
+    let toolkit = Toolkit::new().with_clock(Clock::Set(clock.clone()));
+    let scheduler = Scheduler::new(store.clone()).with_destination(crm());
+    let mut simulation = scheduler.with_toolkit(toolkit.clone()).simulate().expect("a simulation");
+    add(&*store, &toolkit, "crm", "upsert", 3).await;
     for _ in 0..4 {
         simulation.run_due().await.expect("a step");
-        world.clock.advance(Duration::from_hours(1));
+        clock.advance(Duration::from_hours(1));
     }
-    assert_eq!(purges(&world).await.len(), 4);
-    assert_eq!(world.counts().await.total(), 4);
+    // Those of the ticks at 0, 1, 2 and 3 hours; the three events are gone.
+    let counts = counts(&*store, &toolkit).await;
+    assert_eq!((counts.succeeded, counts.total()), (4, 4));
 }
 
 #[tokio::test(start_paused = true)]
@@ -118,7 +122,7 @@ async fn a_policy_without_a_bound_or_with_no_interval_is_refused_before_anything
         PurgePolicy::new(WhereEvents::default(), "@daily"),
         PurgePolicy::new(delivered(), "sometimes"),
     ] {
-        let store = common::memory(Options::new("memory").with_purge(policy)).await;
+        let store = memory(Options::new("memory").with_purge(policy)).await;
         let refused = Scheduler::new(store).run(std::future::pending()).await;
         assert_eq!(refused.expect_err("a refusal").kind(), ErrorKind::Config);
     }

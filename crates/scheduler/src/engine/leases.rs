@@ -11,8 +11,10 @@ use tokio::time::Instant;
 /// The claims held by this scheduler, by lease.
 ///
 /// A lease is believed in for its length since the request that gave or extended it LEFT, by the monotonic clock: the store
-/// counts from a later moment, so it never ends sooner there than here.
+/// counts from a later moment, so it never ends sooner there than here. A hundredth is held back, for timers are not exact and
+/// a run that is cancelled takes a moment to stop.
 pub(crate) struct Leases {
+    /// How long a lease is believed in.
     length: Duration,
     by_number: HashMap<u64, Lease>,
     tokens: HashMap<TransitionId, u64>,
@@ -27,7 +29,12 @@ struct Lease {
 
 impl Leases {
     pub(crate) fn new(length: Duration) -> Self {
-        Self { length, by_number: HashMap::new(), tokens: HashMap::new(), last: 0 }
+        Self {
+            length: length / 100 * 99,
+            by_number: HashMap::new(),
+            tokens: HashMap::new(),
+            last: 0,
+        }
     }
 
     /// Begins the lease of a claim call whose request left at `sent`; one that was not granted by an answer is not believed
@@ -126,7 +133,8 @@ impl Leases {
 mod tests {
     use super::*;
 
-    const LENGTH: Duration = Duration::from_secs(30);
+    const LENGTH: Duration = Duration::from_secs(100);
+    const BELIEVED: Duration = Duration::from_secs(99);
 
     fn token(n: u8) -> TransitionId {
         TransitionId::from_bytes([n; 20])
@@ -138,10 +146,10 @@ mod tests {
         let mut leases = Leases::new(LENGTH);
         tokio::time::advance(Duration::from_secs(20)).await;
         leases.begin(Some(sent), &[token(1)]);
-        assert!(leases.is_believed(&token(1), sent + Duration::from_secs(29)));
-        assert!(!leases.is_believed(&token(1), sent + LENGTH));
-        assert!(!leases.may_start(&token(1), sent + Duration::from_secs(25)));
-        assert_eq!(leases.next_end(), Some(sent + LENGTH));
+        assert!(leases.is_believed(&token(1), sent + Duration::from_secs(98)));
+        assert!(!leases.is_believed(&token(1), sent + BELIEVED));
+        assert!(!leases.may_start(&token(1), sent + Duration::from_secs(80)));
+        assert_eq!(leases.next_end(), Some(sent + BELIEVED));
     }
 
     #[tokio::test(start_paused = true)]
@@ -151,10 +159,10 @@ mod tests {
         leases.begin(Some(start), &[token(1), token(2)]);
         let later = start + Duration::from_secs(10);
         assert!(leases.extended(later, &[token(1)], &[Token::Kept]).is_empty());
-        assert!(leases.is_believed(&token(2), start + Duration::from_secs(35)));
+        assert!(leases.is_believed(&token(2), start + Duration::from_secs(105)));
         // An older answer that comes later takes nothing back.
         leases.extended(start, &[token(1)], &[Token::Kept]);
-        assert_eq!(leases.next_end(), Some(later + LENGTH));
+        assert_eq!(leases.next_end(), Some(later + BELIEVED));
     }
 
     #[tokio::test(start_paused = true)]
@@ -178,6 +186,6 @@ mod tests {
         assert!(leases.next_end().is_some() && leases.knows(&token(2)));
         leases.remove(&token(2));
         assert!(leases.next_end().is_none() && leases.tokens(10).is_empty());
-        assert!(!leases.end_overdue(start + LENGTH));
+        assert!(!leases.end_overdue(start + BELIEVED));
     }
 }

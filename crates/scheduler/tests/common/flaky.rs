@@ -25,6 +25,8 @@ pub(crate) enum Fault {
 /// A store that counts its calls and fails when it is told to.
 pub(crate) struct Flaky {
     store: Arc<dyn Store>,
+    /// Called before every call of the store.
+    before: Arc<dyn Fn() + Send + Sync>,
     state: Mutex<State>,
 }
 
@@ -38,8 +40,14 @@ struct State {
 }
 
 impl Flaky {
-    pub(crate) fn new(store: Arc<dyn Store>) -> Self {
-        Self { store, state: Mutex::default() }
+    /// `before` is called before every call of `store`.
+    pub(crate) fn new(store: Arc<dyn Store>, before: Arc<dyn Fn() + Send + Sync>) -> Self {
+        Self { store, before, state: Mutex::default() }
+    }
+
+    /// Another connection to the same store, which fails by itself.
+    pub(crate) fn another(&self) -> Self {
+        Self::new(self.store.clone(), self.before.clone())
     }
 
     /// The store behind it, which does not fail.
@@ -102,6 +110,7 @@ macro_rules! methods {
                         Some(Fault::Broken) => return Err(StoreError::config("the schema is missing")),
                         _ => {}
                     }
+                    (self.before)();
                     let answer = self.store.$method(toolkit $(, $argument)?).await;
                     match fault {
                         Some(Fault::AnswerLost) => Err(StoreError::unavailable("connection lost")

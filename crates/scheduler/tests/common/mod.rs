@@ -62,24 +62,30 @@ impl World {
     async fn with(options: Options, step: Duration) -> Self {
         let clock = SetClock::at(start_instant());
         let toolkit = Toolkit::new().with_clock(Clock::Set(clock.clone())).with_seed(1);
-        let store = Arc::new(Flaky::new(memory(options).await));
-        let ticking = {
-            let clock = clock.clone();
-            let start = Instant::now();
-            tokio::spawn(async move {
-                loop {
-                    tokio::time::sleep(step).await;
-                    clock.set(start_instant() + start.elapsed());
-                }
-            })
-            .abort_handle()
+        let follow: Arc<dyn Fn() + Send + Sync> = {
+            let (clock, start) = (clock.clone(), Instant::now());
+            Arc::new(move || clock.set(start_instant() + start.elapsed()))
         };
+        // Exactly where it counts, and from time to time for whoever only looks at it.
+        let store = Arc::new(Flaky::new(memory(options).await, follow.clone()));
+        let ticking = tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(step).await;
+                follow();
+            }
+        })
+        .abort_handle();
         Self { store, toolkit, clock, ticking }
     }
 
     /// A scheduler with a poll interval of 50 ms: a set clock tells nobody that it moved.
     pub(crate) fn scheduler(&self, actor: &str) -> Scheduler {
-        Scheduler::new(self.store.clone())
+        self.scheduler_on(self.store.clone(), actor)
+    }
+
+    /// One with a connection of its own, which can be lost for it alone.
+    pub(crate) fn scheduler_on(&self, store: Arc<Flaky>, actor: &str) -> Scheduler {
+        Scheduler::new(store)
             .with_toolkit(self.toolkit.clone())
             .with_actor(actor)
             .with_poll_interval(Duration::from_millis(50))
