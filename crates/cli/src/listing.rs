@@ -40,6 +40,9 @@ pub(crate) async fn list<T: Listed>(
     flags.apply_to(&mut filter);
     let store = context.open().await?;
     let mut table = Table::new(T::COLUMNS);
+    if !flags.all {
+        table = table.in_one_portion();
+    }
     if flags.no_header {
         table = table.without_titles();
     }

@@ -135,7 +135,7 @@ pub(crate) async fn run(
         interrupt: Interrupt::listen()?,
         tally: Tally::default(),
         left: flags.limit.unwrap_or(u64::MAX),
-        progress: Progress::of_entries(None, &context.terminal),
+        progress: Progress::of_entries(&context.terminal),
     };
     let ended = mover.run(context, &*store, selection).await;
     if matches!(ended, Err(Failure::Interrupted)) {

@@ -13,9 +13,9 @@ pub(crate) struct Column {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
-    /// Words, broken over lines where a terminal is narrow.
+    /// Sentences, broken over lines where a terminal is narrow.
     Text,
-    /// Never broken: ids and instants, which are copied.
+    /// Never broken: ids, names and instants, which are copied.
     Whole,
     /// Never broken, set to the right.
     Number,
@@ -43,11 +43,22 @@ pub(crate) struct Table {
     columns: Vec<Column>,
     widths: Vec<u16>,
     titles_due: bool,
+    is_whole: bool,
 }
 
 impl Table {
     pub(crate) fn new(columns: &[Column]) -> Self {
-        Self { columns: columns.to_vec(), widths: vec![0; columns.len()], titles_due: true }
+        Self {
+            columns: columns.to_vec(),
+            widths: vec![0; columns.len()],
+            titles_due: true,
+            is_whole: false,
+        }
+    }
+
+    /// The same, all of it in one portion: on a terminal, columns in which nothing stands are left out.
+    pub(crate) fn in_one_portion(self) -> Self {
+        Self { is_whole: true, ..self }
     }
 
     /// The same without titles.
@@ -87,20 +98,28 @@ impl Table {
         for (widest, width) in self.widths.iter_mut().zip(widths) {
             *widest = (*widest).max(width);
         }
-        for ((column, width), set) in
-            self.columns.iter().zip(&self.widths).zip(table.column_iter_mut())
-        {
+        let hides_empty = self.is_whole && on_terminal;
+        let is_empty = |index: usize| rows.iter().all(|row| row[index].is_empty());
+        for (index, set) in table.column_iter_mut().enumerate() {
+            let (column, width) = (self.columns[index], self.widths[index]);
+            if hides_empty && is_empty(index) {
+                set.set_constraint(ColumnConstraint::Hidden);
+                continue;
+            }
             // Room for the gap to the next column belongs to the width.
             let whole = width.saturating_add(GAP);
             set.set_padding((0, GAP));
             if column.kind == Kind::Number {
                 set.set_cell_alignment(CellAlignment::Right);
             }
-            if column.kind != Kind::Text {
-                set.set_constraint(ColumnConstraint::Absolute(Width::Fixed(whole)));
-            } else if !on_terminal {
-                set.set_constraint(ColumnConstraint::LowerBoundary(Width::Fixed(whole)));
-            }
+            set.set_constraint(match column.kind {
+                Kind::Text if on_terminal => {
+                    let least = width.min(SENTENCE).saturating_add(GAP);
+                    ColumnConstraint::LowerBoundary(Width::Fixed(least))
+                }
+                Kind::Text => ColumnConstraint::LowerBoundary(Width::Fixed(whole)),
+                Kind::Whole | Kind::Number => ColumnConstraint::Absolute(Width::Fixed(whole)),
+            });
         }
         table.lines().map(|line| line.trim_end().to_owned()).collect()
     }
@@ -108,6 +127,9 @@ impl Table {
 
 /// Spaces between columns.
 const GAP: u16 = 2;
+
+/// A sentence is not broken into shorter lines than this; where even that has no room, the terminal breaks the row.
+const SENTENCE: u16 = 30;
 
 #[cfg(all(test, feature = "memory"))]
 mod tests {

@@ -11,8 +11,8 @@ use crate::{
 };
 
 const COLUMNS: &[Column] = &[
-    Column::text("ADAPTER"),
-    Column::text("AVAILABLE"),
+    Column::whole("ADAPTER"),
+    Column::whole("AVAILABLE"),
     Column::text("CAPABILITIES"),
     Column::text("EXAMPLE"),
 ];

@@ -80,9 +80,9 @@ impl Listed for Event {
     const NAME: &'static str = "events";
     const COLUMNS: &'static [Column] = &[
         Column::whole("ID"),
-        Column::text("SOURCE"),
-        Column::text("TRIGGER"),
-        Column::text("VERSION"),
+        Column::whole("SOURCE"),
+        Column::whole("TRIGGER"),
+        Column::whole("VERSION"),
         Column::whole("RECEIVED"),
         Column::text("JOBS"),
     ];
@@ -141,7 +141,7 @@ async fn show(context: &mut Context<'_>, args: &ShowArgs) -> Result<Exit> {
         if !event.jobs.is_empty() {
             terminal.print("")?;
             let rows: Vec<_> = event.jobs.iter().map(Listed::row).collect();
-            Table::new(blacksmith_store::Job::COLUMNS).print(&rows, terminal)?;
+            Table::new(blacksmith_store::Job::COLUMNS).in_one_portion().print(&rows, terminal)?;
         }
         payloads.print(terminal)?;
     }

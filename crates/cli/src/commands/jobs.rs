@@ -63,9 +63,9 @@ impl Listed for Job {
     const NAME: &'static str = "jobs";
     const COLUMNS: &'static [Column] = &[
         Column::whole("ID"),
-        Column::text("DESTINATION"),
-        Column::text("ACTION"),
-        Column::text("STATUS"),
+        Column::whole("DESTINATION"),
+        Column::whole("ACTION"),
+        Column::whole("STATUS"),
         Column::number("ATTEMPT"),
         Column::whole("SINCE"),
         Column::whole("DUE"),
@@ -139,8 +139,8 @@ async fn show(context: &mut Context<'_>, args: &ShowArgs) -> Result<Exit> {
         .with_optional("error", job.transition.as_ref().and_then(|latest| latest.error.as_ref()))
         .print(terminal)?;
     terminal.print("")?;
-    let rows: Vec<_> = transitions.iter().map(Listed::row).collect();
-    Table::new(Transition::COLUMNS).print(&rows, terminal)?;
+    let rows: Vec<_> = transitions.iter().map(step).collect();
+    Table::new(STEPS).in_one_portion().print(&rows, terminal)?;
     payloads.print(terminal)?;
     Ok(Exit::Done)
 }
@@ -160,6 +160,32 @@ async fn chain(context: &Context<'_>, store: &dyn Store, id: JobId) -> Result<Ve
             None => return Ok(transitions),
         }
     }
+}
+
+/// The columns of a job's chain.
+const STEPS: &[Column] = &[
+    Column::number("SEQ"),
+    Column::whole("STATE"),
+    Column::number("ATTEMPT"),
+    Column::whole("AT"),
+    Column::whole("DUE"),
+    Column::whole("BY"),
+    Column::whole("TRANSITION"),
+    Column::text("ERROR"),
+];
+
+/// One step of a job's chain; the state before it stands in the row above.
+fn step(transition: &Transition) -> Vec<String> {
+    vec![
+        transition.sequence.map(|sequence| sequence.to_string()).unwrap_or_default(),
+        transition.state_after.to_string(),
+        transition.attempt.to_string(),
+        brief(transition.created_at),
+        brief(transition.run_at),
+        transition.actor.clone().unwrap_or_default(),
+        transition.id.to_string(),
+        error_text(transition),
+    ]
 }
 
 /// Where a job stands, in words.

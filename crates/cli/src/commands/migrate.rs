@@ -147,7 +147,7 @@ async fn status(context: &mut Context<'_>, migrator: &dyn Migrator) -> Result<Ex
         vec![format!("{:04}", state.version), state.name.clone(), applied]
     };
     let rows: Vec<_> = states.iter().map(row).collect();
-    let columns = [Column::whole("MIGRATION"), Column::text("NAME"), Column::whole("APPLIED")];
+    let columns = [Column::whole("MIGRATION"), Column::whole("NAME"), Column::whole("APPLIED")];
     Table::new(&columns).print(&rows, &mut context.terminal)?;
     let missing = states.iter().filter(|state| state.applied_at.is_none()).count();
     if missing > 0 {

@@ -18,10 +18,10 @@ use crate::{
 
 const COLUMNS: &[Column] = &[
     Column::whole("ID"),
-    Column::text("DESTINATION"),
-    Column::text("ACTION"),
+    Column::whole("DESTINATION"),
+    Column::whole("ACTION"),
     Column::whole("SINCE"),
-    Column::text("BY"),
+    Column::whole("BY"),
     Column::text("REASON"),
 ];
 
@@ -146,7 +146,7 @@ pub(crate) async fn list(context: &mut Context<'_>) -> Result<Exit> {
         ]
     };
     let rows: Vec<_> = pauses.iter().map(row).collect();
-    Table::new(COLUMNS).print(&rows, &mut context.terminal)?;
+    Table::new(COLUMNS).in_one_portion().print(&rows, &mut context.terminal)?;
     if pauses.is_empty() {
         context.terminal.note("nothing is paused");
     }

@@ -106,7 +106,7 @@ async fn purge(
     interrupt: &Interrupt,
     purged: &mut Purged,
 ) -> Result<()> {
-    let progress = Progress::of_entries(None, &context.terminal);
+    let progress = Progress::of_entries(&context.terminal);
     purged.more = true;
     while purged.more {
         let left = request.max_events.map(|most| most - purged.events);

@@ -12,8 +12,8 @@ use crate::{
 };
 
 const COLUMNS: &[Column] = &[
-    Column::text("DESTINATION"),
-    Column::text("ACTION"),
+    Column::whole("DESTINATION"),
+    Column::whole("ACTION"),
     Column::number("ACKNOWLEDGED"),
     Column::number("AWAITING"),
     Column::number("EXECUTING"),
@@ -22,8 +22,8 @@ const COLUMNS: &[Column] = &[
     Column::number("DISCARDED"),
     Column::number("UNKNOWN"),
     Column::number("TOTAL"),
-    Column::text("DUE FOR"),
-    Column::text("PAUSED"),
+    Column::whole("DUE FOR"),
+    Column::whole("PAUSED"),
 ];
 
 /// The document of `--json`.
@@ -61,7 +61,7 @@ pub(crate) async fn run(context: &mut Context<'_>) -> Result<Exit> {
     if queues.len() > 1 {
         rows.push(row("total", "", &totals, "", ""));
     }
-    Table::new(COLUMNS).print(&rows, &mut context.terminal)?;
+    Table::new(COLUMNS).in_one_portion().print(&rows, &mut context.terminal)?;
     if queues.is_empty() {
         context.terminal.note("no jobs are stored");
     }

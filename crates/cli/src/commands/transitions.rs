@@ -58,12 +58,12 @@ impl Listed for Transition {
         Column::whole("ID"),
         Column::whole("JOB"),
         Column::number("SEQ"),
-        Column::text("FROM"),
-        Column::text("TO"),
+        Column::whole("FROM"),
+        Column::whole("TO"),
         Column::number("ATTEMPT"),
         Column::whole("AT"),
         Column::whole("DUE"),
-        Column::text("BY"),
+        Column::whole("BY"),
         Column::text("ERROR"),
     ];
 

@@ -1,6 +1,10 @@
 use blacksmith_store::{Event, Job, Status};
 
-use crate::{exit::Exit, testing::World};
+use crate::{
+    exit::Exit,
+    table::{Column, Table},
+    testing::World,
+};
 
 #[test]
 fn stored_text_that_a_terminal_could_act_on_is_escaped() {
@@ -43,7 +47,7 @@ fn a_job_is_shown_with_every_attempt() {
     assert!(shown.output.contains("status       executing since 20"), "{}", shown.output);
     assert!(shown.output.contains(", attempt 2, by worker-7"), "{}", shown.output);
     let chain: Vec<&str> =
-        shown.output.lines().skip_while(|line| !line.starts_with("ID")).collect();
+        shown.output.lines().skip_while(|line| !line.starts_with("SEQ")).collect();
     assert_eq!(chain.len(), 6);
     assert!(chain[3].contains("503: no luck") && chain[4].contains("ada"), "{chain:#?}");
 
@@ -101,4 +105,17 @@ fn pages_follow_each_other_by_offset_by_cursor_and_all_at_once() {
     assert_eq!(page["meta"]["count"], 5);
     let lines = world.run(&["jobs", "list", "--json", "--all"]).output;
     assert!(lines.lines().all(|line| serde_json::from_str::<Job>(line).is_ok()), "{lines}");
+}
+
+#[test]
+fn a_terminal_shows_no_empty_columns_and_breaks_sentences_alone() {
+    let columns = [Column::whole("ID"), Column::whole("DUE"), Column::text("ERROR")];
+    let rows = [vec!["x".repeat(60), String::new(), "far too long for this line ".repeat(3)]];
+    let lines = Table::new(&columns).in_one_portion().lines(&rows, true);
+    assert_eq!(lines[0], format!("ID{}  ERROR", " ".repeat(58)));
+    assert!(lines.iter().all(|line| !line.contains("DUE")), "{lines:#?}");
+    assert!(lines[1].starts_with(&"x".repeat(60)), "{lines:#?}");
+
+    let piped = Table::new(&columns).in_one_portion().lines(&rows, false);
+    assert!(piped[0].contains("DUE") && piped.len() == 2, "{piped:#?}");
 }

@@ -51,6 +51,20 @@ fn every_kind_of_failure_has_its_exit_code() {
 }
 
 #[test]
+fn a_damaged_store_has_an_exit_code_of_its_own() {
+    let shell = Shell::with_webhooks();
+    let mut bytes = std::fs::read(shell.path("blacksmith.db")).unwrap();
+    assert!(bytes.len() > 40_960, "the store has many pages");
+    // The first page, which says that it is a database, stays.
+    bytes[4_096..40_960].fill(0xa5);
+    shell.write("blacksmith.db", bytes);
+
+    let ran = shell.run(&["events", "list"]);
+    assert_eq!(ran.code, 7, "{}", ran.errors);
+    assert!(ran.errors.contains("corrupt: "), "{}", ran.errors);
+}
+
+#[test]
 fn exit_codes_are_in_the_long_help() {
     let help = Shell::new().run(&["--help"]);
     assert_eq!(help.code, 0);
