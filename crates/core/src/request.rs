@@ -166,7 +166,8 @@ pub struct ExtendRequest {
     pub actor: String,
     /// How long from now on; above zero, at most a day.
     pub lease: Duration,
-    /// The ids of `executing` transitions; a live one extends its whole claim call. May be empty, to ask what else is held.
+    /// The ids of `executing` transitions; any of a claim call's extends what is still live of it. May be empty, to ask what
+    /// else is held.
     pub tokens: Vec<TransitionId>,
 }
 

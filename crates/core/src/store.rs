@@ -126,7 +126,7 @@ contract! {
     /// Stores jobs of events that are stored already, as [`add_events`](Store::add_events) does. Blacksmith: `Store.AddJobs`.
     ///
     /// # Errors
-    /// `NotFound` naming each event that is not stored; else as `add_events`.
+    /// `NotFound` naming each event that is not stored, which wins over a conflict; else as `add_events`.
     write fn add_jobs(jobs: Vec<Job>) -> Added;
 
     /// Appends transitions: compare-and-set by the job's sequence, state and attempt, all or nothing.
