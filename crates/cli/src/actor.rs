@@ -8,8 +8,12 @@ use clap::Args;
 /// Who is named in the history.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct ActorFlag {
-    /// Who does this, as the history keeps it [default: USER@HOST]
-    #[arg(long, value_name = "NAME", env = "BLACKSMITH_ACTOR")]
+    #[arg(
+        long,
+        value_name = "NAME",
+        env = "BLACKSMITH_ACTOR",
+        help = "Who does this, as the history keeps it [default: USER@HOST]"
+    )]
     actor: Option<String>,
 }
 

@@ -30,8 +30,12 @@ pub(crate) struct StoreFlags {
         help = "The store's URL: sqlite://FILE, postgres://HOST/DATABASE [default: sqlite://blacksmith.db]"
     )]
     store: Option<String>,
-    /// The configuration file, with the table [store] [default: blacksmith.toml, if there is one]
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        help = "The configuration file, with the table [store] [default: blacksmith.toml, if there is one]"
+    )]
     config: Option<PathBuf>,
 }
 

@@ -42,7 +42,7 @@
 //! ```
 //!
 //! What an adapter offers beside the [`Store`] trait, such as adding events inside a transaction of the caller's own, is in
-//! its crate: [`memory`], [`sqlite`], `postgres`.
+//! its crate, which stands here under the name of its feature.
 
 mod compiled_in;
 mod open;
