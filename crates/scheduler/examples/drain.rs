@@ -1,6 +1,8 @@
-//! How fast a scheduler gets through jobs that do nothing, on the memory adapter:
+//! How fast a scheduler gets through jobs that do nothing:
 //!
-//!     cargo run --release -p blacksmith-scheduler --example drain -- [JOBS [CONCURRENCY]]
+//!     cargo run --release -p blacksmith-scheduler --example drain -- [URL [JOBS [CONCURRENCY]]]
+//!
+//! A database is not to hold anything else; a Postgres one is to be migrated before.
 
 use std::{
     error::Error,
@@ -12,18 +14,18 @@ use std::{
 };
 
 use blacksmith_scheduler::{Destination, Scheduler, each};
-use blacksmith_store_core::{AvailableAdapters, Event, Job, Options, Toolkit};
+use blacksmith_store::{Event, Job, Options, Toolkit};
 use tokio::sync::Notify;
 
 #[tokio::main]
 #[allow(clippy::print_stdout, reason = "an example speaks to who runs it")]
 async fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
+    let url = arguments.next().unwrap_or_else(|| "memory:".to_owned());
     let jobs: usize = arguments.next().as_deref().unwrap_or("200000").parse()?;
     let concurrency: usize = arguments.next().as_deref().unwrap_or("10").parse()?;
 
-    let adapters = AvailableAdapters::new().with(blacksmith_store_memory::adapter())?;
-    let store = adapters.open(Options::from_url("memory:")?).await?;
+    let store = blacksmith_store::open(Options::from_url(&url)?).await?;
     let toolkit = Toolkit::new();
     for _ in 0..jobs / 1_000 {
         let event = |_| {

@@ -1,19 +1,21 @@
 //! Three days of hourly retries of 10,000 jobs, 730,000 attempts, on a set clock:
 //!
-//!     cargo run --release -p blacksmith-scheduler --example three_days
+//!     cargo run --release -p blacksmith-scheduler --example three_days -- [URL]
+//!
+//! A database is not to hold anything else; a Postgres one is to be migrated before.
 
 use std::{error::Error, time::Instant};
 
 use blacksmith_scheduler::{Destination, Failure, Scheduler, each};
-use blacksmith_store_core::{AvailableAdapters, Clock, Event, Job, Options, SetClock, Toolkit};
+use blacksmith_store::{Clock, Event, Job, Options, SetClock, Toolkit};
 
 const JOBS: usize = 10_000;
 
 #[tokio::main(flavor = "current_thread")]
 #[allow(clippy::print_stdout, reason = "an example speaks to who runs it")]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let adapters = AvailableAdapters::new().with(blacksmith_store_memory::adapter())?;
-    let store = adapters.open(Options::from_url("memory:")?).await?;
+    let url = std::env::args().nth(1).unwrap_or_else(|| "memory:".to_owned());
+    let store = blacksmith_store::open(Options::from_url(&url)?).await?;
 
     let clock = SetClock::at("2026-01-01T00:00:00Z".parse()?);
     let toolkit = Toolkit::new().with_clock(Clock::Set(clock.clone())).with_seed(1);

@@ -1,14 +1,13 @@
 //! The scheduler of Blacksmith store: it claims due jobs, runs their destination's action, and stores what became of them.
 //!
 //! ```
-//! # use std::sync::Arc;
-//! # use blacksmith_store_core::{AvailableAdapters, Event, Job, Options, Result, Status, Store, Toolkit};
+//! # use blacksmith_store::{Event, Job, Result, Status, Toolkit};
 //! use blacksmith_scheduler::{Destination, Scheduler, each};
+//! use blacksmith_store::Options;
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<()> {
-//! # let adapters = AvailableAdapters::new().with(blacksmith_store_memory::adapter())?;
-//! # let store = adapters.open(Options::new("memory")).await?;
+//! let store = blacksmith_store::open(Options::from_url("memory:")?).await?;
 //! # let toolkit = Toolkit::new();
 //! # let job = Job::new(toolkit.job_id(), "crm", "upsert");
 //! # let id = job.id;

@@ -30,13 +30,11 @@ const CLAIM: usize = 1_000;
 /// Timeouts of actions are not applied: they count time that does not pass here.
 ///
 /// ```
-/// # use std::{sync::Arc, time::Duration};
 /// # use blacksmith_scheduler::{Destination, Failure, Scheduler, each};
-/// # use blacksmith_store_core::*;
+/// # use blacksmith_store::*;
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<()> {
-/// # let adapters = AvailableAdapters::new().with(blacksmith_store_memory::adapter())?;
-/// # let store = adapters.open(Options::new("memory")).await?;
+/// # let store = blacksmith_store::open(Options::new("memory")).await?;
 /// let clock = SetClock::at("2026-01-01T00:00:00Z".parse().expect("an instant"));
 /// let toolkit = Toolkit::new().with_clock(Clock::Set(clock.clone())).with_seed(1);
 /// let event = Event::new(toolkit.event_id(), "shop", "order.paid")

@@ -9,7 +9,7 @@ use std::{
 };
 
 use blacksmith_scheduler::{Backoff, Delivery, Destination, Failure, Then, batch, each};
-use blacksmith_store_core::{JobId, Pause, Schedule, Status, Toolkit};
+use blacksmith_store::{JobId, Pause, Schedule, Status, Toolkit};
 use common::{Fault, Flaky, Started, World, expect_legal, start};
 
 /// What is seen of runs.
@@ -236,7 +236,7 @@ async fn whatever_happens_every_job_ends_with_a_legal_history_and_no_two_runs_at
     // The seed can be given, to look for more.
     let seeds = match std::env::var("CHAOS_SEEDS") {
         Ok(seeds) => seeds.parse().expect("a number of seeds"),
-        Err(_) => 5,
+        Err(_) => 30,
     };
     for seed in 0..seeds {
         assert!(run(seed).await > 100, "seed {seed}: next to nothing ran");

@@ -14,7 +14,7 @@ use blacksmith_scheduler::{
     Action, ActionOptions, Backoff, Delivery, Destination, Failure, FollowUp, Reporter, Then,
     batch, each,
 };
-use blacksmith_store_core::{
+use blacksmith_store::{
     JobError, JobId, Queue, Schedule,
     Status::{self, Acknowledged, Awaiting, Discarded, Executing, Failed, Succeeded, Unknown},
     Store as _, Toolkit, Transition, WhereEvents, WhereJobs, async_trait,

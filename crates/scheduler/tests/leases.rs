@@ -11,7 +11,7 @@ use std::{
 };
 
 use blacksmith_scheduler::{Delivery, Destination, Then, each};
-use blacksmith_store_core::{
+use blacksmith_store::{
     PurgeRequest,
     Status::{Acknowledged, Discarded, Executing, Succeeded, Unknown},
     Store as _,
@@ -214,7 +214,7 @@ async fn an_outcome_whose_job_was_purged_is_dropped() {
         .inner()
         .pause(
             &world.toolkit,
-            blacksmith_store_core::Pause::new(world.toolkit.pause_id(), "crm", "operator"),
+            blacksmith_store::Pause::new(world.toolkit.pause_id(), "crm", "operator"),
         )
         .await
         .expect("paused");
@@ -245,7 +245,7 @@ async fn a_job_that_kills_its_process_is_discarded_in_the_end_without_another_ru
     }
     let (runs, destination) = counting();
     let destination =
-        destination.with_schedule(blacksmith_store_core::Schedule::new(true, "@every 1s", 2));
+        destination.with_schedule(blacksmith_store::Schedule::new(true, "@every 1s", 2));
     let scheduler = start(world.scheduler("one").with_destination(destination.clone()));
     world.until_status(job, Discarded).await;
     assert_eq!(runs.load(Ordering::SeqCst), 0);
@@ -257,7 +257,7 @@ async fn a_job_that_kills_its_process_is_discarded_in_the_end_without_another_ru
     let again = world
         .job(job)
         .await
-        .next(world.toolkit.transition_id(), blacksmith_store_core::Status::Awaiting)
+        .next(world.toolkit.transition_id(), blacksmith_store::Status::Awaiting)
         .expect("a legal move");
     world.store.add_transitions(&world.toolkit, vec![again]).await.expect("stored");
     world.until_status(job, Succeeded).await;

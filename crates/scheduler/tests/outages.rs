@@ -11,7 +11,7 @@ use std::{
 };
 
 use blacksmith_scheduler::{Delivery, Destination, Then, each};
-use blacksmith_store_core::Status::{Acknowledged, Executing, Succeeded, Unknown};
+use blacksmith_store::Status::{Acknowledged, Executing, Succeeded, Unknown};
 use common::{Fault, World, expect_legal, seconds, start, until};
 use tokio::sync::Notify;
 

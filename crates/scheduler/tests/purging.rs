@@ -5,7 +5,7 @@ mod common;
 use std::time::Duration;
 
 use blacksmith_scheduler::{Destination, Scheduler, each};
-use blacksmith_store_core::{
+use blacksmith_store::{
     Clock, ErrorKind, Event, Options, PurgePolicy, SetClock, Status, Toolkit, WhereEvents,
     WhereJobs, WhereTransitions,
 };

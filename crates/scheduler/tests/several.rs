@@ -12,7 +12,7 @@ use std::{
 };
 
 use blacksmith_scheduler::{Delivery, Destination, each};
-use blacksmith_store_core::{
+use blacksmith_store::{
     Pause,
     Status::{Acknowledged, Awaiting, Executing, Succeeded},
     Store as _,

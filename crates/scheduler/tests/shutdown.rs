@@ -11,7 +11,7 @@ use std::{
 };
 
 use blacksmith_scheduler::{Destination, each};
-use blacksmith_store_core::Status::{self, Acknowledged, Awaiting, Executing, Succeeded, Unknown};
+use blacksmith_store::Status::{self, Acknowledged, Awaiting, Executing, Succeeded, Unknown};
 use common::{Fault, World, expect_legal, start, until, within};
 use tokio::time::Instant;
 

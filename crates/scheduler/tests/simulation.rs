@@ -5,7 +5,7 @@ mod common;
 use blacksmith_scheduler::{
     Backoff, Delivery, Destination, Failure, FollowUp, Scheduler, Then, batch, each,
 };
-use blacksmith_store_core::{
+use blacksmith_store::{
     Clock, JobError, Options, Order, Schedule, SetClock, Status, Store, Timestamp, Toolkit,
     Transition, WhereEvents,
 };

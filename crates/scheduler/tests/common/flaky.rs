@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use blacksmith_store_core::*;
+use blacksmith_store::*;
 
 /// What happens to a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,10 +7,9 @@ pub(crate) mod flaky;
 use std::{future::Future, sync::Arc, time::Duration};
 
 use blacksmith_scheduler::{Scheduler, Stopped};
-use blacksmith_store_core::{
-    AvailableAdapters, ClaimRequest, Clock, Counts, Event, ExpireRequest, Job, JobId, Options,
-    Order, SetClock, Status, Store, Timestamp, Toolkit, Transition, Want, WhereEvents, is_legal,
-    next_attempt,
+use blacksmith_store::{
+    ClaimRequest, Clock, Counts, Event, ExpireRequest, Job, JobId, Options, Order, SetClock,
+    Status, Store, Timestamp, Toolkit, Transition, Want, WhereEvents, is_legal, next_attempt,
 };
 use tokio::{
     sync::oneshot,
@@ -22,8 +21,7 @@ pub(crate) use self::flaky::{Fault, Flaky};
 
 /// A fresh store in memory, with options.
 pub(crate) async fn memory(options: Options) -> Arc<dyn Store> {
-    let adapters = AvailableAdapters::new().with(blacksmith_store_memory::adapter());
-    adapters.expect("an adapter").open(options).await.expect("a store")
+    blacksmith_store::open(options).await.expect("a store")
 }
 
 /// A store, and a clock that shows the same as tokio's, so that paused time counts for both.
