@@ -250,7 +250,7 @@ mod tests {
             assert!(mark.start(at(1_000).0, instant).level.is_none());
         }
         // Measured from the position; time goes on by a second each, and `ticks` stood at 100.
-        let levels: Vec<u32> = (101_u32..=108).map(|tick| tick.trailing_zeros()).collect();
+        let levels: Vec<u32> = (101_u32..=108).map(u32::trailing_zeros).collect();
         let expected: Vec<i64> = levels
             .iter()
             .zip(1..=8)

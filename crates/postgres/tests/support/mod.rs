@@ -8,32 +8,32 @@ use blacksmith_store_core::{Adapter as _, Options, Result};
 use blacksmith_testing_postgres_server::shared;
 
 /// A schema that no other test uses; dropping it removes it.
-pub struct Schema {
+pub(crate) struct Schema {
     name: String,
 }
 
 impl Schema {
     /// A schema that does not exist yet.
-    pub fn absent() -> Self {
+    pub(crate) fn absent() -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         Self { name: format!("test_{}_{number}", std::process::id()) }
     }
 
     /// A schema with all migrations.
-    pub async fn migrated() -> Result<Self> {
+    pub(crate) async fn migrated() -> Result<Self> {
         let schema = Self::absent();
         blacksmith_store_postgres::adapter().migrator(&schema.options()).await?.up(None).await?;
         Ok(schema)
     }
 
     /// Its name.
-    pub fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
     /// The options of a store in it.
-    pub fn options(&self) -> Options {
+    pub(crate) fn options(&self) -> Options {
         let options = Options::new("postgres").with_connection(shared().url("postgres"));
         // A store of a test is one of many that share the server's connections.
         options.with_context("schema", &self.name).with_context("pool_size", "6")
