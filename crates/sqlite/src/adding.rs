@@ -9,11 +9,10 @@ use blacksmith_store_core::{
     Added, Appended, Change, ChangeOutcome, Event, EventId, Job, JobError, JobId, Timestamp,
     Transition,
 };
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension as _, params};
 
 use crate::{
-    appending::{Standing, new, register},
-    counting::Ledger,
+    appending::{Appending, not_new},
     error::Failure,
     planning::{Plan, check_events},
     queues::Register,
@@ -61,7 +60,7 @@ fn add(
     now: Timestamp,
     attempt: Attempt,
 ) -> Result<Done<Added>, Failure> {
-    let mut writing = Writing::new(connection, now);
+    let mut writing = Writing::new(connection, now)?;
     let mut added = Added::default();
     match attempt {
         Attempt::Hopeful => {
@@ -90,7 +89,7 @@ pub(crate) fn add_transitions(
     now: Timestamp,
     attempt: Attempt,
 ) -> Result<Done<Appended>, Failure> {
-    let mut writing = Writing::new(connection, now);
+    let mut writing = Writing::new(connection, now)?;
     let mut appended = Appended::default();
     match attempt {
         Attempt::Hopeful => {
@@ -116,7 +115,7 @@ pub(crate) fn apply(
     now: Timestamp,
     attempt: Attempt,
 ) -> Result<Done<Vec<ChangeOutcome>>, Failure> {
-    let mut writing = Writing::new(connection, now);
+    let mut writing = Writing::new(connection, now)?;
     let mut outcomes = Vec::with_capacity(changes.len());
     match attempt {
         Attempt::Hopeful => {
@@ -179,17 +178,30 @@ fn jobs_of(changes: &[Change]) -> HashMap<JobId, EventId> {
     jobs.filter_map(|job| Some((job.id, job.event_id?))).collect()
 }
 
-/// Writes what is new; [`Failure::NotNew`] for what is not.
+/// Writes what is new; [`Failure::NotNew`] for what is not. Its statements serve a whole call.
 struct Writing<'a> {
     connection: &'a Connection,
-    now: Timestamp,
-    ledger: Ledger,
-    register: Register<'a>,
+    now: i64,
+    add_event: CachedStatement<'a>,
+    event_number: CachedStatement<'a>,
+    add_job: CachedStatement<'a>,
+    add_state: CachedStatement<'a>,
+    numbers: Register<'a>,
+    appending: Appending<'a>,
 }
 
 impl<'a> Writing<'a> {
-    fn new(connection: &'a Connection, now: Timestamp) -> Self {
-        Self { connection, now, ledger: Ledger::default(), register: Register::default() }
+    fn new(connection: &'a Connection, now: Timestamp) -> Result<Self, Failure> {
+        Ok(Self {
+            connection,
+            now: now.timestamp_micros(),
+            add_event: connection.prepare_cached(ADD_EVENT)?,
+            event_number: connection.prepare_cached(EVENT_NUMBER)?,
+            add_job: connection.prepare_cached(ADD_JOB)?,
+            add_state: connection.prepare_cached(ADD_STATE)?,
+            numbers: Register::default(),
+            appending: Appending::new(connection, now)?,
+        })
     }
 
     fn plan(&mut self, plan: &Plan<'a>) -> Result<(), Failure> {
@@ -225,42 +237,36 @@ impl<'a> Writing<'a> {
 
     /// Inserts an event without its jobs, and answers its number.
     fn event(&mut self, event: &Event) -> Result<i64, Failure> {
-        let now = self.now.timestamp_micros();
-        let mut statement = self.connection.prepare_cached(ADD_EVENT)?;
-        let number = statement.insert(params![
+        let number = self.add_event.insert(params![
             event.id.as_bytes(),
             event.source,
             event.trigger,
             event.version,
             event.sent_at.map(|instant| instant.timestamp_micros()),
-            event.received_at.map_or(now, |instant| instant.timestamp_micros()),
-            now,
+            event.received_at.map_or(self.now, |instant| instant.timestamp_micros()),
+            self.now,
             event.parent_event_id.as_ref().map(EventId::as_bytes),
             event.context.as_deref(),
             event.data.as_deref(),
         ]);
-        number.map_err(new)
+        number.map_err(not_new)
     }
 
     fn job_of_stored_event(&mut self, job: &'a Job) -> Result<(), Failure> {
         let event = job.event_id.expect("core gives every job its event");
-        let number = self
-            .connection
-            .prepare_cached(EVENT_NUMBER)?
-            .query_row([event.as_bytes()], |row| row.get(0))
-            .optional()?;
+        let number =
+            self.event_number.query_row([event.as_bytes()], |row| row.get(0)).optional()?;
         // A missing event is told by the careful attempt.
         self.job(job, number.ok_or(Failure::NotNew)?)
     }
 
     fn job(&mut self, job: &'a Job, event: i64) -> Result<(), Failure> {
-        let connection = self.connection;
-        let now = self.now.timestamp_micros();
+        let now = self.now;
         let first = job.transition.as_ref().expect("core gives every job its first transition");
         let run_at = first.run_at.map(|run_at| run_at.timestamp_micros());
-        let queue = self.register.number(connection, &job.destination, &job.action)?;
-        let mut statement = connection.prepare_cached(ADD_JOB)?;
-        let number = statement.insert(params![
+        let status = first.state_after;
+        let queue = self.numbers.number(self.connection, &job.destination, &job.action)?;
+        let number = self.add_job.insert(params![
             job.id.as_bytes(),
             event,
             queue,
@@ -268,7 +274,7 @@ impl<'a> Writing<'a> {
             job.created_at.map_or(now, |instant| instant.timestamp_micros()),
             job.parent_job_id.as_ref().map(JobId::as_bytes),
             first.id.as_bytes(),
-            first.state_after.number(),
+            status.number(),
             now,
             run_at,
             first.actor,
@@ -276,33 +282,31 @@ impl<'a> Writing<'a> {
             job.context.as_deref(),
             job.data.as_deref(),
         ]);
-        let number = number.map_err(new)?;
-        register(connection, first.id.as_bytes(), number, 0)?;
-        connection.prepare_cached(ADD_STATE)?.execute(params![
+        let number = number.map_err(not_new)?;
+        self.appending.register(first.id.as_bytes(), number, 0)?;
+        self.add_state.execute(params![
             number,
             job.id.as_bytes(),
             queue,
-            first.state_after.number(),
+            status.number(),
             now,
             run_at.map_or(now, |run_at| run_at.max(now)),
         ])?;
-        self.ledger.moved(queue, None, first.state_after);
+        self.appending.ledger.moved(queue, None, status);
         Ok(())
     }
 
     fn transition(&mut self, transition: &Transition) -> Result<(), Failure> {
         let job = transition.job_id.expect("core refuses a transition without its job");
-        let standing = Standing::of(self.connection, job)?.ok_or(Failure::NotNew)?;
+        let standing = self.appending.standing(job)?.ok_or(Failure::NotNew)?;
         let names_another = transition.event_id.is_some_and(|event| event != standing.event_id);
         if names_another || !standing.chain_end().accepts(transition) {
             return Err(Failure::NotNew);
         }
-        standing.append(self.connection, &mut self.ledger, transition, self.now)
+        self.appending.append(&standing, transition)
     }
 
     fn finish<T>(self, answer: T) -> Result<Done<T>, Failure> {
-        let wakes = self.ledger.wakes();
-        self.ledger.write(self.connection)?;
-        Ok(Done { answer, wakes })
+        Ok(Done { answer, wakes: self.appending.finish()? })
     }
 }

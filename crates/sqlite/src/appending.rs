@@ -1,7 +1,7 @@
 //! Where a job stands, and the one way to append to its history.
 
 use blacksmith_store_core::{ChainEnd, EventId, JobError, JobId, Status, Timestamp, Transition};
-use rusqlite::{Connection, Row, params};
+use rusqlite::{CachedStatement, Connection, Row, params};
 
 use crate::{
     counting::Ledger,
@@ -69,33 +69,71 @@ impl Standing {
         let status = if self.claim.is_some() { Status::Executing } else { self.kept_status };
         ChainEnd { sequence: self.sequence, status, attempt: self.attempt }
     }
+}
 
-    /// Appends a transition that the end of the chain accepts.
+/// Appends to the histories of jobs; its statements serve a whole call.
+pub(crate) struct Appending<'c> {
+    connection: &'c Connection,
+    now: i64,
+    standing: CachedStatement<'c>,
+    register: CachedStatement<'c>,
+    log: CachedStatement<'c>,
+    moving: CachedStatement<'c>,
+    pub(crate) ledger: Ledger,
+}
+
+impl<'c> Appending<'c> {
+    pub(crate) fn new(connection: &'c Connection, now: Timestamp) -> Result<Self, Failure> {
+        Ok(Self {
+            connection,
+            now: now.timestamp_micros(),
+            standing: connection.prepare_cached(STANDING)?,
+            register: connection.prepare_cached(REGISTER)?,
+            log: connection.prepare_cached(LOG)?,
+            moving: connection.prepare_cached(MOVE)?,
+            ledger: Ledger::default(),
+        })
+    }
+
+    /// Where the job of this id stands, if it is stored.
+    pub(crate) fn standing(&mut self, id: JobId) -> Result<Option<Standing>, Failure> {
+        let mut rows = self.standing.query([id.as_bytes()])?;
+        rows.next()?.map(Standing::read).transpose()
+    }
+
+    /// Makes a transition findable by its id; [`Failure::NotNew`] if it is already.
+    pub(crate) fn register(
+        &mut self,
+        id: &IdBytes,
+        job: i64,
+        sequence: u64,
+    ) -> Result<(), Failure> {
+        self.register.execute(params![id, job, sequence]).map(drop).map_err(not_new)
+    }
+
+    /// Appends a transition that the end of the job's chain accepts.
     pub(crate) fn append(
-        &self,
-        connection: &Connection,
-        ledger: &mut Ledger,
+        &mut self,
+        standing: &Standing,
         transition: &Transition,
-        now: Timestamp,
     ) -> Result<(), Failure> {
         // Never earlier than the one before, also when a clock went back.
-        let at = now.timestamp_micros().max(self.at);
+        let at = self.now.max(standing.at);
         let run_at = transition.run_at.map(|run_at| run_at.timestamp_micros());
         let status = transition.state_after;
         let due_at = status.is_waiting().then(|| run_at.map_or(at, |run_at| run_at.max(at)));
-        let sequence = self.sequence + 1;
-        register(connection, transition.id.as_bytes(), self.job, sequence)?;
-        let from = self.chain_end().status;
-        let started_actor = match self.claim {
-            Some(claim) => Some(ledger.ended(connection, claim)?),
+        let sequence = standing.sequence + 1;
+        self.register(transition.id.as_bytes(), standing.job, sequence)?;
+        let started_actor = match standing.claim {
+            Some(claim) => Some(self.ledger.ended(self.connection, claim)?),
             None => None,
         };
-        connection.prepare_cached(LOG)?.execute(params![
-            self.job,
+        self.log.execute(params![
+            standing.job,
             sequence,
-            self.kept_status.number(),
-            self.token,
-            self.claim.map(|_| self.at),
+            standing.kept_status.number(),
+            standing.token,
+            standing.claim.map(|_| standing.at),
             started_actor,
             transition.id.as_bytes(),
             status.number(),
@@ -105,30 +143,27 @@ impl Standing {
             transition.actor,
             transition.error.as_ref().map(JobError::as_json),
         ])?;
-        connection.prepare_cached(MOVE)?.execute(params![
-            self.job,
+        self.moving.execute(params![
+            standing.job,
             status.number(),
             sequence,
             transition.attempt,
             at,
             due_at,
         ])?;
-        ledger.moved(self.queue, Some(from), status);
+        self.ledger.moved(standing.queue, Some(standing.chain_end().status), status);
         Ok(())
+    }
+
+    /// Ends the call; answers whether a job has begun to wait.
+    pub(crate) fn finish(self) -> Result<bool, Failure> {
+        let wakes = self.ledger.wakes();
+        self.ledger.write(self.connection)?;
+        Ok(wakes)
     }
 }
 
-/// Makes a transition findable by its id; [`Failure::NotNew`] if it is already.
-pub(crate) fn register(
-    connection: &Connection,
-    id: &IdBytes,
-    job: i64,
-    sequence: u64,
-) -> Result<(), Failure> {
-    connection.prepare_cached(REGISTER)?.execute(params![id, job, sequence]).map(drop).map_err(new)
-}
-
 /// The failure of an INSERT; [`Failure::NotNew`] for an id that is stored already.
-pub(crate) fn new(error: rusqlite::Error) -> Failure {
+pub(crate) fn not_new(error: rusqlite::Error) -> Failure {
     if is_duplicate(&error) { Failure::NotNew } else { error.into() }
 }

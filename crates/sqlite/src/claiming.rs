@@ -9,7 +9,7 @@ use blacksmith_store_core::{
     ClaimRequest, Claimed, Job, JobId, Queue, Status, StoreError, Timestamp, Toolkit, Transition,
     TransitionId, Want, next_attempt,
 };
-use rusqlite::{Connection, params};
+use rusqlite::{CachedStatement, Connection, params};
 
 use crate::{
     counting::{EARLIEST_DUE, Ledger},
@@ -197,7 +197,8 @@ fn start(
 
     let mut register = connection.prepare_cached(REGISTER_FRESH)?;
     let mut start = connection.prepare_cached(START)?;
-    let mut gathered = Gathered::default();
+    let mut content = connection.prepare_cached(CONTENT)?;
+    let mut gathered = Gathered::new(connection)?;
     let mut ledger = Ledger::default();
     let mut tokens: Option<(TransitionId, TransitionId)> = None;
     for (waiting, queue) in chosen {
@@ -222,7 +223,7 @@ fn start(
             .ok_or_else(|| StoreError::internal("a job has had 2^32 attempts"))?;
         executing.created_at = Some(row::instant(at)?);
         executing.actor = Some(request.actor.clone());
-        gather(connection, &mut gathered, waiting, queue, executing)?;
+        gather(&mut content, &mut gathered, waiting, queue, executing)?;
     }
     if let Some((first, last)) = tokens {
         let executing = chosen.len();
@@ -239,16 +240,15 @@ fn start(
 
 /// Adds a claimed job, in the order in which it was due.
 fn gather(
-    connection: &Connection,
-    gathered: &mut Gathered,
+    content: &mut CachedStatement<'_>,
+    gathered: &mut Gathered<'_>,
     waiting: &Waiting,
     queue: &NumberedQueue,
     mut executing: Transition,
 ) -> Result<(), Failure> {
-    let mut statement = connection.prepare_cached(CONTENT)?;
-    let mut rows = statement.query([waiting.job])?;
+    let mut rows = content.query([waiting.job])?;
     let row = rows.next()?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
-    let event = gathered.event(connection, row.get(0)?)?;
+    let event = gathered.event(row.get(0)?)?;
     let id = JobId::from_bytes(waiting.id);
     let mut job = Job::new(id, queue.destination.as_str(), queue.action.as_str());
     job.version = row.get(1)?;

@@ -25,8 +25,11 @@ pub(crate) enum Role {
 /// Statements kept prepared. More than the adapter has, so that those of searches find room too.
 const STATEMENTS: usize = 128;
 
-/// Pages of 4 KiB in the WAL before a commit copies them into the database.
-const CHECKPOINT_PAGES: u32 = 4_000;
+/// Pages of 4 KiB in the WAL before a commit copies them into the database, and waits for the disk twice more.
+const CHECKPOINT_PAGES: u32 = 10_000;
+
+/// Pages kept in memory by each connection. More is slower: a commit whose pages were split walks through all of them.
+const CACHE_KIBIBYTES: i64 = 16 << 10;
 
 /// Bytes that the WAL keeps on disk once it was copied.
 const WAL_BYTES_KEPT: u32 = 64 << 20;
@@ -65,8 +68,7 @@ pub(crate) fn connect(settings: &Settings, role: Role) -> Result<Connection, Fai
     // The same text has the same plan, whatever is bound; otherwise SQLite prepares some of them again at each new value.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.pragma_update(None, "synchronous", settings.synchronous)?;
-    // Memory for 64 MiB of pages.
-    connection.pragma_update(None, "cache_size", -65_536)?;
+    connection.pragma_update(None, "cache_size", -CACHE_KIBIBYTES)?;
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     if let Some(pages) = settings.max_page_count {
         connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))?;

@@ -70,14 +70,16 @@ impl Executor {
         Ok(Self { writes, reads, threads })
     }
 
-    /// Executes a call that writes. Its work may be executed more than once, each time as if never before.
+    /// Executes a call that writes about so many entries. Its work may be executed more than once, each time as if never
+    /// before.
     pub(crate) async fn write<T: Send + 'static>(
         &self,
         toolkit: &Toolkit,
+        entries: usize,
         work: impl FnMut(&Connection, Attempt) -> Result<Done<T>, Failure> + Send + 'static,
     ) -> Result<T> {
         let (order, waiting) = calls::order(toolkit);
-        self.order_write(Box::new(Work::new(order, work)));
+        self.order_write(Box::new(Work::new(order, entries, work)));
         match waiting.answer(toolkit).await {
             Ok(answer) => answer,
             Err(unanswered @ Unanswered::NotTaken) => Err(unanswered.into_error()),
@@ -99,7 +101,7 @@ impl Executor {
                 Box::new(Look::new(order, work)).execute(&mut connection);
             }
             Reads::WithWrites => {
-                self.order_write(Box::new(Work::new(order, move |connection, _| {
+                self.order_write(Box::new(Work::new(order, 1, move |connection, _| {
                     Ok(Done { answer: work(connection)?, wakes: false })
                 })));
             }
@@ -112,7 +114,8 @@ impl Executor {
             Writes::Queued(queue) => queue.push(call),
             Writes::Inline(writer) => {
                 let mut writer = writer.lock().unwrap_or_else(PoisonError::into_inner);
-                writer.serve(call, || None);
+                let none_waits = || None;
+                writer.serve(call, none_waits);
             }
         }
     }

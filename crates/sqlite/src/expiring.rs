@@ -6,8 +6,7 @@ use blacksmith_store_core::{
 use rusqlite::{Connection, params};
 
 use crate::{
-    appending::Standing,
-    counting::Ledger,
+    appending::{Appending, Standing},
     error::Failure,
     finding::{id_bytes, stored_transition},
     row::IdBytes,
@@ -52,7 +51,7 @@ pub(crate) fn expire(
         }
     }
     let mut ids = toolkit.transition_ids(given_up.len()).into_iter();
-    let mut ledger = Ledger::default();
+    let mut appending = Appending::new(connection, now)?;
     for standing in &given_up {
         let id = loop {
             let id = ids.next().unwrap_or_else(|| toolkit.transition_id());
@@ -68,9 +67,7 @@ pub(crate) fn expire(
             .with_actor(request.actor.as_str())
             .with_run_at(due_after_expiry(now, attempt));
         unknown.attempt = attempt;
-        standing.append(connection, &mut ledger, &unknown, now)?;
+        appending.append(standing, &unknown)?;
     }
-    let wakes = ledger.wakes();
-    ledger.write(connection)?;
-    Ok(Done { answer: given_up.len() as u64, wakes })
+    Ok(Done { answer: given_up.len() as u64, wakes: appending.finish()? })
 }

@@ -61,7 +61,7 @@ pub(crate) fn extend(
     for claim in &named {
         connection.prepare_cached(EXTEND)?.execute(params![claim, ends_at])?;
     }
-    let mut others = Gathered::default();
+    let mut others = Gathered::new(connection)?;
     for claim in claims.iter().filter(|claim| !named.contains(&claim.number)) {
         gather(connection, &mut others, claim)?;
     }
@@ -77,7 +77,11 @@ fn claims(connection: &Connection, actor: &str) -> Result<Vec<Claim>, Failure> {
 }
 
 /// Adds what of a claim goes on.
-fn gather(connection: &Connection, gathered: &mut Gathered, claim: &Claim) -> Result<(), Failure> {
+fn gather(
+    connection: &Connection,
+    gathered: &mut Gathered<'_>,
+    claim: &Claim,
+) -> Result<(), Failure> {
     let mut executing = connection.prepare_cached(EXECUTING)?;
     let mut content = connection.prepare_cached(JOB)?;
     let mut runs = executing.query(params![claim.number, claim.first, claim.last])?;
@@ -85,7 +89,7 @@ fn gather(connection: &Connection, gathered: &mut Gathered, claim: &Claim) -> Re
         let (job, event): (i64, i64) = (run.get(0)?, run.get(1)?);
         let mut rows = content.query(params![false, job])?;
         let row = rows.next()?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
-        gathered.event(connection, event)?.jobs.push(row::job(row)?);
+        gathered.event(event)?.jobs.push(row::job(row)?);
     }
     Ok(())
 }

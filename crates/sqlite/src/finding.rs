@@ -169,7 +169,7 @@ pub(crate) fn stored_transition(
 }
 
 /// An event without its jobs.
-pub(crate) fn event_by_number(
+fn event_by_number(
     connection: &Connection,
     number: i64,
     without_payloads: bool,
@@ -206,7 +206,7 @@ pub(crate) fn transition_at(
 }
 
 /// A row whose key stands elsewhere is missing.
-fn vanished() -> Failure {
+pub(crate) fn vanished() -> Failure {
     StoreError::corrupt("a row is missing to which another one points").into()
 }
 

@@ -3,7 +3,12 @@
 use blacksmith_store_core::{Maintained, Result, Toolkit};
 use rusqlite::Connection;
 
-use crate::{error::Failure, executor::Executor, pausing, statistics, writer::Done};
+use crate::{
+    error::Failure,
+    executor::Executor,
+    pausing, statistics,
+    writer::{Done, LARGE},
+};
 
 /// Pages of 4 KiB given back to the file system by one call.
 const PAGES: i64 = 2_000;
@@ -16,7 +21,7 @@ const CHECKPOINT: &str = "PRAGMA wal_checkpoint(PASSIVE)";
 pub(crate) async fn maintain(executor: &Executor, toolkit: &Toolkit) -> Result<Maintained> {
     let clock = toolkit.clone();
     let maintained = executor
-        .write(toolkit, move |connection, _| {
+        .write(toolkit, LARGE, move |connection, _| {
             let mut maintained = Maintained::default();
             statistics::forget(connection)?;
             maintained.rows = pausing::forget(connection, clock.now())?;

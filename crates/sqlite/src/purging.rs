@@ -77,7 +77,7 @@ pub(crate) async fn purge(
         let is_last = candidates.len() < BATCH;
         let (batch, room, toolkit_of_batch) =
             (request.clone(), request.max_events.map(|max| max - purged.events), toolkit.clone());
-        let deleted = executor.write(toolkit, move |connection, _| {
+        let deleted = executor.write(toolkit, candidates.len(), move |connection, _| {
             delete(connection, &batch, &candidates, room, toolkit_of_batch.now())
         });
         let step = match deleted.await {

@@ -31,6 +31,8 @@ pub(crate) fn all(connection: &Connection) -> Result<Vec<NumberedQueue>, Failure
 /// Numbers for the jobs of a call; what is new is registered.
 #[derive(Default)]
 pub(crate) struct Register<'a> {
+    /// The last one, which is often the next one too.
+    last: Option<((&'a str, &'a str), i64)>,
     numbers: HashMap<(&'a str, &'a str), i64>,
 }
 
@@ -41,16 +43,22 @@ impl<'a> Register<'a> {
         destination: &'a str,
         action: &'a str,
     ) -> Result<i64, Failure> {
-        if let Some(number) = self.numbers.get(&(destination, action)) {
+        let names = (destination, action);
+        let known = match self.last {
+            Some((last, number)) if last == names => return Ok(number),
+            _ => self.numbers.get(&names),
+        };
+        if let Some(number) = known {
+            self.last = Some((names, *number));
             return Ok(*number);
         }
-        let names = (destination, action);
         let mut find = connection.prepare_cached(FIND)?;
         let number = match find.query_row(names, |row| row.get(0)).optional()? {
             Some(number) => number,
             None => connection.prepare_cached(REGISTER)?.query_row(names, |row| row.get(0))?,
         };
         self.numbers.insert(names, number);
+        self.last = Some((names, number));
         Ok(number)
     }
 }

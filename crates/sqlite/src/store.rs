@@ -94,8 +94,9 @@ impl Store for SqliteStore {
 
     async fn add_events(&self, toolkit: &Toolkit, events: Vec<Event>) -> Result<Added> {
         let clock = toolkit.clone();
+        let entries = events.iter().map(|event| 1 + event.jobs.len()).sum();
         self.executor
-            .write(toolkit, move |connection, attempt| {
+            .write(toolkit, entries, move |connection, attempt| {
                 adding::add_events(connection, &events, clock.now(), attempt)
             })
             .await
@@ -104,7 +105,7 @@ impl Store for SqliteStore {
     async fn add_jobs(&self, toolkit: &Toolkit, jobs: Vec<Job>) -> Result<Added> {
         let clock = toolkit.clone();
         self.executor
-            .write(toolkit, move |connection, attempt| {
+            .write(toolkit, jobs.len(), move |connection, attempt| {
                 adding::add_jobs(connection, &jobs, clock.now(), attempt)
             })
             .await
@@ -117,7 +118,7 @@ impl Store for SqliteStore {
     ) -> Result<Appended> {
         let clock = toolkit.clone();
         self.executor
-            .write(toolkit, move |connection, attempt| {
+            .write(toolkit, transitions.len(), move |connection, attempt| {
                 adding::add_transitions(connection, &transitions, clock.now(), attempt)
             })
             .await
@@ -126,7 +127,7 @@ impl Store for SqliteStore {
     async fn apply(&self, toolkit: &Toolkit, changes: Vec<Change>) -> Result<Vec<ChangeOutcome>> {
         let clock = toolkit.clone();
         self.executor
-            .write(toolkit, move |connection, attempt| {
+            .write(toolkit, changes.len(), move |connection, attempt| {
                 adding::apply(connection, &changes, clock.now(), attempt)
             })
             .await
@@ -164,15 +165,18 @@ impl Store for SqliteStore {
 
     async fn claim(&self, toolkit: &Toolkit, request: ClaimRequest) -> Result<Claimed> {
         let claiming = toolkit.clone();
+        let entries = request.wants.iter().map(|want| want.limit).sum();
         self.executor
-            .write(toolkit, move |connection, _| claiming::claim(connection, &claiming, &request))
+            .write(toolkit, entries, move |connection, _| {
+                claiming::claim(connection, &claiming, &request)
+            })
             .await
     }
 
     async fn extend_leases(&self, toolkit: &Toolkit, request: ExtendRequest) -> Result<Extended> {
         let clock = toolkit.clone();
         self.executor
-            .write(toolkit, move |connection, _| {
+            .write(toolkit, request.tokens.len(), move |connection, _| {
                 extending::extend(connection, &request, clock.now())
             })
             .await
@@ -181,21 +185,23 @@ impl Store for SqliteStore {
     async fn expire_leases(&self, toolkit: &Toolkit, request: ExpireRequest) -> Result<u64> {
         let expiring = toolkit.clone();
         self.executor
-            .write(toolkit, move |connection, _| expiring::expire(connection, &expiring, &request))
+            .write(toolkit, request.limit, move |connection, _| {
+                expiring::expire(connection, &expiring, &request)
+            })
             .await
     }
 
     async fn pause(&self, toolkit: &Toolkit, pause: Pause) -> Result<bool> {
         let clock = toolkit.clone();
         self.executor
-            .write(toolkit, move |connection, _| pausing::pause(connection, &pause, clock.now()))
+            .write(toolkit, 1, move |connection, _| pausing::pause(connection, &pause, clock.now()))
             .await
     }
 
     async fn resume(&self, toolkit: &Toolkit, id: PauseId) -> Result<bool> {
         let clock = toolkit.clone();
         self.executor
-            .write(toolkit, move |connection, _| pausing::resume(connection, id, clock.now()))
+            .write(toolkit, 1, move |connection, _| pausing::resume(connection, id, clock.now()))
             .await
     }
 

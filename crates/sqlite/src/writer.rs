@@ -18,6 +18,9 @@ use crate::{
 /// Calls that share a commit at most.
 const GROUP: usize = 256;
 
+/// Entries from which on a call does not share its commit: to be able to take it back by itself would cost more.
+pub(crate) const LARGE: usize = 200;
+
 /// A group takes no further call after this time.
 const GROUP_TIME: Duration = Duration::from_millis(20);
 
@@ -48,10 +51,13 @@ pub(crate) trait Call: Send {
     /// How long it has been waiting.
     fn age(&self) -> Duration;
 
-    /// Takes the call; `false` when it is too late.
-    fn take(&self) -> bool;
+    /// Takes the call; `false` when it is too late. Taken is taken, also when it is executed again.
+    fn take(&mut self) -> bool;
 
-    /// Executes it inside a savepoint; it may be executed again.
+    /// Whether it is to have a commit of its own.
+    fn is_large(&self) -> bool;
+
+    /// Executes it; what it has written may be taken back, and then it may be executed again.
     fn execute(&mut self, connection: &Connection, attempt: Attempt) -> Result<(), Failure>;
 
     /// Whether the execution let work arrive.
@@ -67,7 +73,9 @@ pub(crate) trait Call: Send {
 /// A call with its work.
 pub(crate) struct Work<T, F> {
     order: Order<T>,
+    entries: usize,
     run: F,
+    is_taken: bool,
     done: Option<Done<T>>,
 }
 
@@ -76,8 +84,9 @@ where
     T: Send,
     F: FnMut(&Connection, Attempt) -> Result<Done<T>, Failure> + Send,
 {
-    pub(crate) fn new(order: Order<T>, work: F) -> Self {
-        Self { order, run: work, done: None }
+    /// A call about so many entries.
+    pub(crate) fn new(order: Order<T>, entries: usize, run: F) -> Self {
+        Self { order, entries, run, is_taken: false, done: None }
     }
 }
 
@@ -94,8 +103,13 @@ where
         self.order.ordered_at.elapsed()
     }
 
-    fn take(&self) -> bool {
-        self.order.take()
+    fn take(&mut self) -> bool {
+        self.is_taken = self.is_taken || self.order.take();
+        self.is_taken
+    }
+
+    fn is_large(&self) -> bool {
+        self.entries >= LARGE
     }
 
     fn execute(&mut self, connection: &Connection, attempt: Attempt) -> Result<(), Failure> {
@@ -139,45 +153,72 @@ impl Writer {
 
     /// Serves a queue until it is closed.
     pub(crate) fn run(mut self, queue: &Queue<Box<dyn Call>>) {
-        while let Some(call) = queue.pop() {
-            self.serve(call, || queue.try_pop());
+        let mut waiting = queue.pop();
+        while let Some(call) = waiting {
+            let left_over = self.serve(call, || queue.try_pop());
+            waiting = left_over.or_else(|| queue.pop());
         }
     }
 
-    /// Executes a call, and together with it those that `next` gives, and commits them.
-    pub(crate) fn serve(&mut self, first: Box<dyn Call>, next: impl Fn() -> Option<Box<dyn Call>>) {
-        let Some(first) = self.begin(first) else { return };
+    /// Executes a call, and together with it those that `next` gives, and commits them. Answers a call that `next` gave and
+    /// that is to have a commit of its own.
+    pub(crate) fn serve(
+        &mut self,
+        first: Box<dyn Call>,
+        next: impl Fn() -> Option<Box<dyn Call>>,
+    ) -> Option<Box<dyn Call>> {
+        let mut group = vec![self.execute_first(first)?];
         let began = Instant::now();
-        let mut executed = Vec::new();
-        let mut waiting = Some(first);
-        while let Some(mut call) = waiting {
-            if call.take() {
-                match self.execute(call.as_mut()) {
-                    Ok(()) => executed.push(call),
-                    Err(failure) => {
-                        call.refused(failure.into());
-                        if self.connection.is_autocommit() {
-                            // A failure such as a full disk has rolled everything back; the others did not cause it.
-                            return self.serve_each_alone(executed);
+        let mut left_over = None;
+        while group.len() < GROUP && !group[0].is_large() && began.elapsed() < GROUP_TIME {
+            let Some(mut call) = next() else { break };
+            if call.is_large() {
+                left_over = Some(call);
+                break;
+            }
+            if !call.take() {
+                continue;
+            }
+            match self.execute_in_savepoint(call.as_mut()) {
+                Ok(()) => group.push(call),
+                Err(failure) => {
+                    call.refused(failure.into());
+                    if self.connection.is_autocommit() {
+                        // A failure such as a full disk has rolled everything back; the others did not cause it.
+                        for call in group {
+                            if let Some(executed) = self.execute_first(call) {
+                                self.commit(vec![executed]);
+                            }
                         }
+                        return None;
                     }
                 }
             }
-            let has_room = executed.len() < GROUP && began.elapsed() < GROUP_TIME;
-            waiting = if has_room { next() } else { None };
         }
-        self.commit(executed);
+        self.commit(group);
+        left_over
     }
 
-    fn serve_each_alone(&mut self, calls: Vec<Box<dyn Call>>) {
-        for call in calls {
-            let Some(mut call) = self.begin(call) else { continue };
-            match self.execute(call.as_mut()) {
-                Ok(()) => self.commit(vec![call]),
-                Err(failure) => {
-                    call.refused(failure.into());
-                    self.roll_back();
-                }
+    /// Begins a transaction with a call. What it has written before it failed is taken back by ending the transaction: a
+    /// savepoint would copy every page that it changes. Without an answer, no transaction has begun.
+    fn execute_first(&self, call: Box<dyn Call>) -> Option<Box<dyn Call>> {
+        let mut call = self.begin(call)?;
+        if !call.take() {
+            self.roll_back();
+            return None;
+        }
+        let mut outcome = call.execute(&self.connection, Attempt::Hopeful);
+        if matches!(outcome, Err(Failure::NotNew)) {
+            self.roll_back();
+            call = self.begin(call)?;
+            outcome = call.execute(&self.connection, Attempt::Careful);
+        }
+        match outcome {
+            Ok(()) => Some(call),
+            Err(failure) => {
+                self.roll_back();
+                call.refused(failure.into());
+                None
             }
         }
     }
@@ -199,20 +240,18 @@ impl Writer {
         }
     }
 
-    /// Executes a call in a savepoint, so that what it has written before it failed is taken back, and no more.
-    fn execute(&self, call: &mut dyn Call) -> Result<(), Failure> {
+    /// Executes a further call of a group, so that what it has written before it failed is taken back, and no more.
+    fn execute_in_savepoint(&self, call: &mut dyn Call) -> Result<(), Failure> {
         self.run_statement("SAVEPOINT call")?;
-        let outcome = match call.execute(&self.connection, Attempt::Hopeful) {
-            Err(Failure::NotNew) => {
-                self.run_statement("ROLLBACK TO call")?;
-                call.execute(&self.connection, Attempt::Careful)
-            }
-            outcome => outcome,
-        };
-        if outcome.is_err() && !self.connection.is_autocommit() {
+        let mut outcome = call.execute(&self.connection, Attempt::Hopeful);
+        if matches!(outcome, Err(Failure::NotNew)) {
             self.run_statement("ROLLBACK TO call")?;
+            outcome = call.execute(&self.connection, Attempt::Careful);
         }
         if !self.connection.is_autocommit() {
+            if outcome.is_err() {
+                self.run_statement("ROLLBACK TO call")?;
+            }
             self.run_statement("RELEASE call")?;
         }
         outcome
@@ -287,7 +326,7 @@ mod tests {
         let run = move |connection: &Connection, attempt| {
             work(connection, attempt).map(|answer| Done { answer, wakes: false })
         };
-        (Box::new(Work::new(order, run)), waiting)
+        (Box::new(Work::new(order, 1, run)), waiting)
     }
 
     fn insert(number: i64) -> impl FnMut(&Connection, Attempt) -> Result<(), Failure> {
@@ -303,7 +342,7 @@ mod tests {
         let calls = RefCell::new(calls);
         let next = || calls.borrow_mut().pop_front();
         while let Some(first) = next() {
-            writer.serve(first, next);
+            assert!(writer.serve(first, next).is_none(), "none is large");
         }
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
         let runtime = runtime.expect("a runtime");
