@@ -106,7 +106,8 @@ async fn insert(client: Arc<Client>, next: Arc<AtomicUsize>, jobs: usize) -> Res
         if begun >= jobs {
             return Ok(());
         }
-        let ids: Vec<i64> = (begun..(begun + 1_000).min(jobs)).map(|id| id as i64).collect();
+        let ids: Vec<i64> =
+            (begun..(begun + 1_000).min(jobs)).filter_map(|id| i64::try_from(id).ok()).collect();
         let body = |what: &str| {
             let text = format!("{{\"k\":\"{what}\",\"data\":\"{}\"}}", "x".repeat(175));
             vec![text; ids.len()]

@@ -152,7 +152,7 @@ async fn round(
         claims.append(&mut took);
         idle += waited;
     }
-    let draining = started.elapsed() - idle / u32::try_from(connections)?;
+    let draining = started.elapsed().saturating_sub(idle / u32::try_from(connections)?);
     let wal_drained = server::wal(&admin).await?;
     drop(held);
     let stats = store.stats(&Toolkit::new()).await?;
