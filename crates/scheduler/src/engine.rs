@@ -95,6 +95,8 @@ pub(crate) struct Engine {
     outbox: Outbox,
     health: Health,
     timers: Timers,
+    /// Whether work may have arrived since the claim left that is on its way: its answer does not tell.
+    was_woken: bool,
     /// Claims in a row that brought nothing although something was said to be due.
     empty_claims: u32,
     /// The claim goes on whose wants begin with this action, so that none is always the last.
@@ -165,6 +167,7 @@ impl Engine {
                 purge_ticks: Timer::new(now),
                 wakeups: Timer::new(now),
             },
+            was_woken: false,
             empty_claims: 0,
             first_want: 0,
             in_doubt_since: None,

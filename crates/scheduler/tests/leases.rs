@@ -112,6 +112,22 @@ async fn claims_whose_answer_was_lost_are_taken_up_and_run_once_an_extension_has
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_claim_lost_while_an_extension_is_on_its_way_is_found_by_the_next() {
+    let world = World::new().await;
+    let (_, destination) = counting();
+    world.store.fail_next("extend_leases", [Fault::AnswerLate(Duration::from_secs(2))]);
+    let scheduler = start(world.scheduler("one").with_destination(destination));
+    until("it is on its way", async || world.store.calls("extend_leases") == 1).await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    world.store.fail_next("claim", [Fault::AnswerLost]);
+    let job = world.add("crm", "upsert", 1).await[0];
+    world.until_status(job, Succeeded).await;
+    scheduler.stop().await;
+    // The regular extensions are ten seconds apart.
+    assert!(world.seconds() < 13.0, "{}", world.seconds());
+}
+
+#[tokio::test(start_paused = true)]
 async fn jobs_that_were_taken_up_do_not_start_before_an_extension_has_named_them() {
     let world = World::new().await;
     world.store.fail_next("claim", [Fault::AnswerLost]);

@@ -17,7 +17,7 @@ use blacksmith_store::{
     Status::{Acknowledged, Awaiting, Executing, Succeeded},
     Store as _,
 };
-use common::{World, expect_legal, start, until};
+use common::{Fault, World, expect_legal, start, until};
 use tokio::sync::Notify;
 
 #[tokio::test(start_paused = true)]
@@ -91,6 +91,46 @@ async fn a_dead_destination_with_a_backlog_costs_the_others_nothing() {
     let alone = time(0).await;
     let beside = time(3_000).await;
     assert!(beside.as_secs_f64() < alone.as_secs_f64() / 0.95, "{alone:?} became {beside:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_busy_destination_does_not_keep_the_others_from_being_looked_at() {
+    let world = World::new().await;
+    // No wake-ups: only looking finds new work.
+    world.store.fail_next("wakeups", [Fault::Broken; 1_000]);
+    let busy = world.add("busy", "call", 5_000).await;
+    let call = each("call", async |_| {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        Ok(())
+    });
+    let crm = Destination::new("crm").with_action(each("upsert", async |_| Ok(())));
+    let scheduler = start(
+        world
+            .scheduler("one")
+            .with_destination(Destination::new("busy").with_action(call.with_concurrency(1)))
+            .with_destination(crm),
+    );
+    world.until_status(busy[100], Succeeded).await;
+    let job = world.add("crm", "upsert", 1).await[0];
+    world.until_status(job, Succeeded).await;
+    assert!(world.counts().await.acknowledged > 3_000);
+    scheduler.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn work_that_arrives_while_a_claim_is_on_its_way_is_not_overlooked() {
+    let world = World::new().await;
+    world.store.fail_next("claim", [Fault::AnswerLate(Duration::from_millis(300))]);
+    let scheduler =
+        start(world.scheduler("one").with_poll_interval(Duration::from_secs(20)).with_destination(
+            Destination::new("crm").with_action(each("upsert", async |_| Ok(()))),
+        ));
+    until("the claim is on its way", async || world.store.calls("claim") == 1).await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let job = world.add("crm", "upsert", 1).await[0];
+    world.until_status(job, Succeeded).await;
+    assert!(world.seconds() < 0.5, "{}", world.seconds());
+    scheduler.stop().await;
 }
 
 #[tokio::test(start_paused = true)]

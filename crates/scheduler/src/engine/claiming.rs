@@ -54,6 +54,7 @@ impl Engine {
         let wants = wanted.iter().map(|(action, limit)| self.plan.actions[*action].want(*limit));
         let request = ClaimRequest::new(&self.actor, self.settings.lease, wants);
         self.timers.claim.begin();
+        self.was_woken = false;
         self.calls.push(self.caller.claim(request, wanted));
     }
 
@@ -98,7 +99,7 @@ impl Engine {
                 continue;
             }
             // Who is due now, when one of the wants was full, only the next claim can tell.
-            queue.may_have_more = is_full || (are_due && is_any_full);
+            queue.may_have_more = is_full || (are_due && is_any_full) || self.was_woken;
             queue.due_at = if queue.may_have_more { None } else { due_at };
         }
         if count == 0 {
@@ -111,7 +112,8 @@ impl Engine {
             }
         } else {
             self.empty_claims = 0;
-            self.timers.poll_at = now + self.poll_delay();
+            // Never later than before: a busy action must not keep the others from being looked at.
+            self.timers.poll_at = self.timers.poll_at.min(now + self.poll_delay());
         }
     }
 

@@ -161,6 +161,7 @@ impl Engine {
             self.wakeups = None;
             self.timers.wakeups.failed(now, &self.toolkit);
         }
+        self.was_woken = true;
         for queue in &mut self.queues {
             queue.may_have_more = true;
         }

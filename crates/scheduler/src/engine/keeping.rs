@@ -36,8 +36,11 @@ impl Engine {
             return self.timers.extend.failed(now, &self.toolkit);
         };
         self.timers.extend.answered(sent + self.settings.lease / 3);
-        if self.in_doubt_since.is_some_and(|since| since <= sent) {
-            self.in_doubt_since = None;
+        match self.in_doubt_since {
+            Some(since) if since <= sent => self.in_doubt_since = None,
+            // This one left before the answer of a claim was lost.
+            Some(_) => self.timers.extend.hurry(now),
+            None => {}
         }
         let lost = self.leases.extended(sent, tokens, &extended.tokens);
         if !lost.is_empty() {
