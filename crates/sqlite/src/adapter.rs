@@ -56,7 +56,7 @@ impl Adapter for SqliteAdapter {
 
     async fn open(&self, options: Options) -> Result<Arc<dyn Store>> {
         let settings = Settings::from_options(&options)?;
-        on_a_thread(move || open(options, &settings)).await
+        on_a_thread(move || open(options, settings)).await
     }
 
     async fn migrator(&self, options: &Options) -> Result<Box<dyn Migrator>> {
@@ -64,16 +64,22 @@ impl Adapter for SqliteAdapter {
     }
 }
 
-fn open(options: Options, settings: &Settings) -> Result<Arc<dyn Store>> {
-    let mut connection = connect(settings, Role::Write)?;
-    migrate::on_open(&mut connection, settings)?;
+fn open(options: Options, mut settings: Settings) -> Result<Arc<dyn Store>> {
+    let mut connection = connect(&settings, Role::Write)?;
+    migrate::on_open(&mut connection, &settings)?;
+    // The whole path, so that further connections are to the same file wherever the program goes.
+    if let (Place::File(path), Some(whole)) = (&mut settings.place, connection.path())
+        && !whole.is_empty()
+    {
+        *path = whole.into();
+    }
     let bell = Bell::new();
     let capabilities = match settings.place {
         Place::File(_) => CAPABILITIES,
         Place::Memory => MEMORY_CAPABILITIES,
     };
-    let executor = Executor::new(settings, connection, Arc::clone(&bell))?;
-    Ok(Arc::new(SqliteStore::new(options, settings.clone(), capabilities, executor, bell)))
+    let executor = Executor::new(&settings, connection, Arc::clone(&bell))?;
+    Ok(Arc::new(SqliteStore::new(options, settings, capabilities, executor, bell)))
 }
 
 /// Works on a thread of its own, for opening a file may wait for other processes.

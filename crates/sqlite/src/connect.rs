@@ -6,7 +6,7 @@ use std::{
 };
 
 use blacksmith_store_core::StoreError;
-use rusqlite::{Connection, ErrorCode, OpenFlags, config::DbConfig};
+use rusqlite::{Connection, ErrorCode, OpenFlags, Row, config::DbConfig};
 
 use crate::{
     error::{Failure, is_busy},
@@ -84,12 +84,22 @@ fn prepare_file(connection: &Connection, settings: &Settings) -> Result<(), Fail
     // Does nothing once there is a table, so it comes before the first one.
     connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
     let deadline = Instant::now() + settings.busy_timeout;
-    // SQLite does not wait by itself where another connection is making the same change.
-    while let Err(error) = connection.pragma_update(None, "journal_mode", "WAL") {
-        if !is_busy(&error) || Instant::now() > deadline {
-            return Err(error.into());
+    let mode = loop {
+        let read = |row: &Row<'_>| row.get::<_, String>(0);
+        match connection.pragma_update_and_check(None, "journal_mode", "WAL", read) {
+            Ok(mode) => break mode,
+            // SQLite does not wait by itself where another connection is making the same change.
+            Err(error) if is_busy(&error) && Instant::now() < deadline => {
+                thread::sleep(Duration::from_millis(1));
+            }
+            Err(error) => return Err(error.into()),
         }
-        thread::sleep(Duration::from_millis(1));
+    };
+    if mode != "wal" && settings.place != Place::Memory {
+        return Err(StoreError::config(
+            "the database cannot use a write-ahead log: its file system has no shared memory",
+        )
+        .into());
     }
     connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
     connection.pragma_update(None, "journal_size_limit", WAL_BYTES_KEPT)?;

@@ -25,7 +25,11 @@ pub(crate) const LARGE: usize = 200;
 const GROUP_TIME: Duration = Duration::from_millis(20);
 
 /// How often the lock is tried while another process holds it: from the first pause to the longest.
-const PAUSES: (Duration, Duration) = (Duration::from_micros(50), Duration::from_millis(2));
+const PAUSES: (Duration, Duration) = (Duration::from_micros(50), Duration::from_micros(500));
+
+/// A writer that always has something to do stands back after this time, for so long: SQLite's lock has no queue, and another
+/// process would find it free by chance alone.
+const STAND_BACK: (Duration, Duration) = (Duration::from_millis(20), Duration::from_micros(600));
 
 /// How a call looks at what it writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -153,10 +157,24 @@ impl Writer {
 
     /// Serves a queue until it is closed.
     pub(crate) fn run(mut self, queue: &Queue<Box<dyn Call>>) {
-        let mut waiting = queue.pop();
-        while let Some(call) = waiting {
-            let left_over = self.serve(call, || queue.try_pop());
-            waiting = left_over.or_else(|| queue.pop());
+        let (longest, pause) = STAND_BACK;
+        let mut left_over = None;
+        let mut busy_since = Instant::now();
+        loop {
+            let at_once = left_over.take().or_else(|| queue.try_pop());
+            let call = if at_once.is_some() {
+                if busy_since.elapsed() > longest {
+                    thread::sleep(pause);
+                    busy_since = Instant::now();
+                }
+                at_once
+            } else {
+                let call = queue.pop();
+                busy_since = Instant::now();
+                call
+            };
+            let Some(call) = call else { return };
+            left_over = self.serve(call, || queue.try_pop());
         }
     }
 
@@ -292,7 +310,11 @@ impl Writer {
 
 #[cfg(test)]
 mod tests {
-    use std::{cell::RefCell, collections::VecDeque};
+    use std::{
+        cell::RefCell,
+        collections::VecDeque,
+        sync::atomic::{AtomicUsize, Ordering},
+    };
 
     use blacksmith_store_core::{ErrorKind, Retry, Toolkit};
 
@@ -417,6 +439,20 @@ mod tests {
         assert_eq!(numbers(&writer)?, [] as [i64; 0]);
         // And the writer goes on.
         assert_eq!(kinds(&serve(&mut writer, vec![call(&toolkit, insert(1))])), [None]);
+        Ok(())
+    }
+
+    #[test]
+    fn calls_that_wait_share_a_commit() -> Result<(), Failure> {
+        let mut writer = writer()?;
+        let toolkit = Toolkit::new();
+        let commits = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&commits);
+        let count = move || counter.fetch_add(1, Ordering::SeqCst) == usize::MAX;
+        writer.connection.commit_hook(Some(count))?;
+        let calls = (1..=20).map(|number| call(&toolkit, insert(number))).collect();
+        assert!(serve(&mut writer, calls).iter().all(Result::is_ok));
+        assert_eq!(commits.load(Ordering::SeqCst), 1);
         Ok(())
     }
 
