@@ -22,7 +22,8 @@ use crate::{
 pub(crate) struct Executor {
     writes: Writes,
     reads: Reads,
-    threads: Vec<JoinHandle<()>>,
+    reading: Vec<JoinHandle<()>>,
+    writing: Option<JoinHandle<()>>,
 }
 
 enum Writes {
@@ -44,7 +45,7 @@ impl Executor {
         connection: Connection,
         bell: Arc<Bell>,
     ) -> Result<Self> {
-        let mut threads = Vec::new();
+        let mut reading = Vec::new();
         let reads = match (&settings.place, settings.inline) {
             (Place::Memory, _) => Reads::WithWrites,
             (Place::File(_), true) => Reads::Inline(Mutex::new(connect(settings, Role::Read)?)),
@@ -53,21 +54,21 @@ impl Executor {
                 for _ in 0..settings.readers {
                     let connection = connect(settings, Role::Read)?;
                     let queue = Arc::clone(&queue);
-                    threads.push(spawn("reader", move || readers::run(connection, &queue))?);
+                    reading.push(spawn("reader", move || readers::run(connection, &queue))?);
                 }
                 Reads::Queued(queue)
             }
         };
         let sole = Writer::new(connection, settings.busy_timeout, bell)?;
-        let writes = if settings.inline {
-            Writes::Inline(Mutex::new(sole))
+        let (writes, writing) = if settings.inline {
+            (Writes::Inline(Mutex::new(sole)), None)
         } else {
             let queue = Arc::new(Queue::<Box<dyn Call>>::new());
             let serving = Arc::clone(&queue);
-            threads.push(spawn("writer", move || sole.run(&serving))?);
-            Writes::Queued(queue)
+            let thread = spawn("writer", move || sole.run(&serving))?;
+            (Writes::Queued(queue), Some(thread))
         };
-        Ok(Self { writes, reads, threads })
+        Ok(Self { writes, reads, reading, writing })
     }
 
     /// Executes a call that writes about so many entries. Its work may be executed more than once, each time as if never
@@ -124,16 +125,17 @@ impl Executor {
 impl Drop for Executor {
     /// Closes the connections before the store is gone, so that its file may be removed or opened anew.
     fn drop(&mut self) {
-        if let Writes::Queued(queue) = &self.writes {
-            queue.close();
-        }
         if let Reads::Queued(queue) = &self.reads {
             queue.close();
         }
-        for thread in self.threads.drain(..) {
-            // A thread that panicked has told so already.
-            let _ = thread.join();
+        // A thread that panicked has told so already.
+        self.reading.drain(..).for_each(|reader| drop(reader.join()));
+        // The writer's connection goes last and alone: SQLite puts the log into the file when the last one closes, and of
+        // several that close at once none may be the last.
+        if let Writes::Queued(queue) = &self.writes {
+            queue.close();
         }
+        self.writing.take().map(JoinHandle::join);
     }
 }
 

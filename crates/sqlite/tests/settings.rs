@@ -24,6 +24,24 @@ async fn lives(store: &dyn Store) -> Result<()> {
     Ok(())
 }
 
+/// SQLite moves the log into the file when the last connection closes; of several that closed at once, none was the last.
+#[test]
+fn a_closed_store_is_one_file() -> Result<()> {
+    run(async {
+        let toolkit = Toolkit::new();
+        for _ in 0..50 {
+            let folder = Folder::new();
+            let store = folder.open().await?;
+            store.add_events(&toolkit, events(&toolkit, 1)).await?;
+            drop(store);
+            let files = fs::read_dir(folder.file("")).expect("the folder");
+            let names: Vec<_> = files.map(|file| file.expect("a file").file_name()).collect();
+            assert_eq!(names, ["store.db"]);
+        }
+        Ok(())
+    })
+}
+
 #[test]
 fn a_store_in_memory_is_private_and_ends_with_its_handle() -> Result<()> {
     run(async {
