@@ -1,3 +1,3 @@
 -- Everything goes, history too.
 DROP VIEW history;
-DROP TABLE floors, tally, pauses, claims, log, live, jobs, events, queues;
+DROP TABLE tally, pauses, claims, log, live, jobs, events, queues;

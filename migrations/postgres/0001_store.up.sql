@@ -149,12 +149,6 @@ CREATE TABLE tally (
     status int2 NOT NULL
 ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
 
--- Where a handle that has just been opened begins to look for due jobs: nothing that waits lay below.
-CREATE TABLE floors (
-    run_at timestamptz NOT NULL,
-    queue int4 PRIMARY KEY
-);
-
 -- One row a transition, for whoever reads the store with SQL; its columns are kept from version to version.
 CREATE VIEW history AS
 WITH words (status, word) AS (

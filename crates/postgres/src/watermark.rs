@@ -4,8 +4,9 @@
 //! than those that are due, above all while somebody holds an old snapshot. So a claim starts there, or a moment before now: what
 //! commits within that moment is found by the next claim. Three things still come to lie below: a commit that took longer, the
 //! work of a machine whose clock is behind, and jobs of a claim that somebody else undid. They are found by looking back,
-//! inside an ordinary claim once a second, by 1, 2, 1, 4, 1, 2, 1, 8 … times a distance: late rows are found at once when they
-//! are a little late, and later when they are very late, and no walk from the beginning is ever needed.
+//! inside an ordinary claim once a second, by 1, 2, 1, 4, 1, 2, 1, 8 … times a distance: those that are a little late are found
+//! at once, and those that are later a little later. Every twenty seconds a claim starts at the beginning, so that nothing waits
+//! for half a minute, however late it is.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -27,11 +28,17 @@ const TICK: Duration = Duration::from_secs(1);
 const DISTANCE: Duration = Duration::from_secs(4);
 const DISTANCE_ROWS: u64 = 40_000;
 
-/// Distances double this often at most: then they reach back for ever.
-const LEVELS: usize = 24;
+/// How often a claim starts at the beginning: late rows wait at most this long, and the time until the next claim.
+const WHOLE: Duration = Duration::from_secs(20);
 
-/// A long look back is not repeated before this many times what it took, so that all of them take a small part of the time.
+/// Distances double this often at most; a claim that starts at the beginning has a level of its own, the last.
+const LEVELS: usize = 8;
+const FROM_THE_BEGINNING: usize = LEVELS;
+
+/// A look back is not repeated before this many times what it took, so that all of them take a small part of the time; but
+/// late rows must not wait too long for the one from the beginning.
 const REST: u32 = 30;
+const REST_FROM_THE_BEGINNING: u32 = 8;
 
 /// How finely a handle remembers where it was.
 const STEP: Duration = Duration::from_millis(50);
@@ -75,7 +82,9 @@ struct Mark {
     rows: u64,
     ticks: u64,
     next_tick: Option<Instant>,
-    rested: [Option<Instant>; LEVELS],
+    /// When a claim last started at the beginning.
+    last_whole: Option<Instant>,
+    rested: [Option<Instant>; LEVELS + 1],
     passed: VecDeque<Passed>,
 }
 
@@ -117,6 +126,7 @@ impl Mark {
     fn start(&mut self, now: Timestamp, instant: Instant) -> Start {
         let epoch = self.epoch;
         let Some(position) = self.position else {
+            self.last_whole = Some(instant);
             return Start { position: beginning(), epoch, level: None };
         };
         let level = self.due_level(instant);
@@ -134,8 +144,14 @@ impl Mark {
         }
         self.next_tick = Some(instant + TICK);
         self.ticks += 1;
+        let is_resting = |level: usize| self.rested[level].is_some_and(|until| instant < until);
+        let is_time = self.last_whole.is_none_or(|last| instant.duration_since(last) >= WHOLE);
+        if is_time && !is_resting(FROM_THE_BEGINNING) {
+            self.last_whole = Some(instant);
+            return Some(FROM_THE_BEGINNING);
+        }
         let mut level = (self.ticks.trailing_zeros() as usize).min(LEVELS - 1);
-        while level > 0 && self.rested[level].is_some_and(|until| instant < until) {
+        while level > 0 && is_resting(level) {
             level -= 1;
         }
         Some(level)
@@ -143,6 +159,9 @@ impl Mark {
 
     /// The position that lies the distance of a level behind; the beginning, if that is longer ago than is remembered.
     fn behind(&self, level: usize, instant: Instant) -> Position {
+        if level == FROM_THE_BEGINNING {
+            return beginning();
+        }
         let rows = DISTANCE_ROWS.saturating_mul(1 << level);
         let long_ago = instant.checked_sub(DISTANCE.saturating_mul(1 << level));
         let is_behind = |passed: &&Passed| {
@@ -153,7 +172,8 @@ impl Mark {
 
     fn learn(&mut self, start: Start, found: Found, took: Duration, instant: Instant) {
         if let Some(level) = start.level {
-            self.rested[level] = instant.checked_add(took * REST);
+            let rest = if level == FROM_THE_BEGINNING { REST_FROM_THE_BEGINNING } else { REST };
+            self.rested[level] = instant.checked_add(took * rest);
         } else if self.next_tick.is_none() {
             self.next_tick = Some(instant + TICK);
         }
@@ -212,7 +232,7 @@ mod tests {
         Found { rows, last: Some(last), is_full }
     }
 
-    /// A mark that has taken 1,000 rows each second for `seconds`, and the instant then.
+    /// A mark that has taken 1,000 rows each second for `seconds`, and the instant then; it starts at the beginning at 0, 20, …
     fn busy(seconds: u64) -> (Mark, Instant) {
         let begun = Instant::now();
         let mut mark = Mark::default();
@@ -257,6 +277,22 @@ mod tests {
             .map(|(level, passed)| ((4_i64 << level) - passed + 1).max(0))
             .collect();
         assert_eq!(distances, expected);
+    }
+
+    #[test]
+    fn every_twenty_seconds_a_claim_starts_at_the_beginning() {
+        let (mut mark, begun) = busy(101);
+        let starts: Vec<bool> = (1..=60)
+            .map(|second| {
+                let start = mark.start(at(1_000).0, begun + TICK * second);
+                let is_whole = start.level == Some(FROM_THE_BEGINNING);
+                assert!(!is_whole || start.position == beginning());
+                is_whole
+            })
+            .collect();
+        let whole: Vec<usize> = (0..60).filter(|second| starts[*second]).collect();
+        assert_eq!(whole.len(), 3, "{whole:?}");
+        assert!(whole.windows(2).all(|pair| pair[1] - pair[0] == 20), "{whole:?}");
     }
 
     #[test]

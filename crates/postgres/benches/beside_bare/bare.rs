@@ -1,10 +1,8 @@
 //! The barest program: three tables, one statement a batch.
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+    collections::VecDeque,
+    sync::{Arc, Mutex, PoisonError},
     time::Instant,
 };
 
@@ -16,6 +14,8 @@ use crate::{Result, server};
 pub(crate) struct Rates {
     pub(crate) insert: f64,
     pub(crate) whole: f64,
+    /// Microseconds of the server's processors a job: inserting, and the rest.
+    pub(crate) processor: [f64; 2],
 }
 
 const TABLES: &str = "DROP SCHEMA IF EXISTS bare CASCADE; CREATE SCHEMA bare;
@@ -58,19 +58,23 @@ pub(crate) async fn round(
         clients.push(Arc::new(server::connect(url).await?));
     }
 
-    let next = Arc::new(AtomicUsize::new(0));
+    // What is stored is made before the clock starts.
+    let batches = Arc::new(Mutex::new(batches(jobs)));
+    let processor_begun = server::processor_time(&admin).await?;
     let started = Instant::now();
     let inserts: Vec<_> = clients
         .iter()
-        .map(|client| tokio::spawn(insert(Arc::clone(client), Arc::clone(&next), jobs)))
+        .map(|client| tokio::spawn(insert(Arc::clone(client), Arc::clone(&batches))))
         .collect();
     for insert in inserts {
         insert.await??;
     }
     let inserting = started.elapsed();
+    let processor_inserted = server::processor_time(&admin).await?;
     admin.batch_execute("VACUUM ANALYZE bare.jobs").await?;
     server::settle(&admin, "bare").await?;
 
+    let processor_settled = server::processor_time(&admin).await?;
     let started = Instant::now();
     let claims: Vec<_> =
         clients.iter().map(|client| tokio::spawn(claim(Arc::clone(client), batch))).collect();
@@ -92,28 +96,41 @@ pub(crate) async fn round(
         done += complete.await??;
     }
     let completing = started.elapsed();
+    let processor_ended = server::processor_time(&admin).await?;
     if done != jobs {
         return Err(format!("{done} of {jobs} jobs came through").into());
     }
     let rate = |time: std::time::Duration| jobs as f64 / time.as_secs_f64();
-    Ok(Rates { insert: rate(inserting), whole: rate(inserting + claiming + completing) })
+    Ok(Rates {
+        insert: rate(inserting),
+        whole: rate(inserting + claiming + completing),
+        processor: [
+            server::microseconds(processor_begun, processor_inserted, jobs),
+            server::microseconds(processor_settled, processor_ended, jobs),
+        ],
+    })
 }
 
-async fn insert(client: Arc<Client>, next: Arc<AtomicUsize>, jobs: usize) -> Result<()> {
-    let statement = client.prepare(INSERT).await?;
-    loop {
-        let begun = next.fetch_add(1_000, Ordering::Relaxed);
-        if begun >= jobs {
-            return Ok(());
-        }
+type Batch = (Vec<i64>, Vec<String>, Vec<String>);
+
+fn batches(jobs: usize) -> VecDeque<Batch> {
+    let body = |what: &str| format!("{{\"k\":\"{what}\",\"data\":\"{}\"}}", "x".repeat(175));
+    let batch = |begun: usize| {
         let ids: Vec<i64> =
             (begun..(begun + 1_000).min(jobs)).filter_map(|id| i64::try_from(id).ok()).collect();
-        let body = |what: &str| {
-            let text = format!("{{\"k\":\"{what}\",\"data\":\"{}\"}}", "x".repeat(175));
-            vec![text; ids.len()]
-        };
-        client.execute(&statement, &[&ids, &body("event"), &body("job")]).await?;
+        let bodies = |what| vec![body(what); ids.len()];
+        (ids.clone(), bodies("event"), bodies("job"))
+    };
+    (0..jobs).step_by(1_000).map(batch).collect()
+}
+
+async fn insert(client: Arc<Client>, batches: Arc<Mutex<VecDeque<Batch>>>) -> Result<()> {
+    let statement = client.prepare(INSERT).await?;
+    let next = || batches.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+    while let Some((ids, events, jobs)) = next() {
+        client.execute(&statement, &[&ids, &events, &jobs]).await?;
     }
+    Ok(())
 }
 
 async fn claim(client: Arc<Client>, batch: usize) -> Result<Vec<Vec<i64>>> {

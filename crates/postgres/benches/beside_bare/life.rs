@@ -1,8 +1,9 @@
 //! Jobs that live their whole life, in both programs by turns.
 
 use std::{
+    collections::VecDeque,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
     time::{Duration, Instant},
@@ -27,6 +28,8 @@ struct Figures {
     wal_drain: f64,
     disk: f64,
     live: f64,
+    /// Microseconds of the server's processors a job: inserting, and draining.
+    processor: [f64; 2],
 }
 
 pub(crate) async fn run(url: &str, arguments: &Arguments) -> Result<()> {
@@ -40,7 +43,7 @@ pub(crate) async fn run(url: &str, arguments: &Arguments) -> Result<()> {
     };
     let is_held = arguments.has("held");
     println!(
-        "{:>7} {:>9} {:>9} {:>9} {:>9} {:>7} {:>7} {:>24} {:>15} {:>12}",
+        "{:>7} {:>9} {:>9} {:>9} {:>9} {:>7} {:>7} {:>24} {:>15} {:>12} {:>22}",
         "",
         "insert/s",
         "drain/s",
@@ -50,7 +53,8 @@ pub(crate) async fn run(url: &str, arguments: &Arguments) -> Result<()> {
         "whole",
         "claim p50 p99 max ms",
         "WAL B/job i, d",
-        "disk, live"
+        "disk, live",
+        "server us/job (bare)"
     );
     let (mut inserts, mut wholes) = (Vec::new(), Vec::new());
     for number in 1..=rounds {
@@ -60,7 +64,7 @@ pub(crate) async fn run(url: &str, arguments: &Arguments) -> Result<()> {
         wholes.push(ours.whole / bare.whole);
         let [p50, p99, max] = ours.claim;
         println!(
-            "{number:>7} {:>9.0} {:>9.0} {:>9.0} {:>9.0} {:>7.2} {:>7.2} {:>10.1} {p99:>6.1} {max:>6.1} {:>7.0} {:>7.0} {:>6.0} {:>5.0}",
+            "{number:>7} {:>9.0} {:>9.0} {:>9.0} {:>9.0} {:>7.2} {:>7.2} {:>10.1} {p99:>6.1} {max:>6.1} {:>7.0} {:>7.0} {:>6.0} {:>5.0}  {:.1}+{:.1} ({:.1}+{:.1})",
             ours.insert,
             ours.drain,
             ours.whole,
@@ -71,7 +75,11 @@ pub(crate) async fn run(url: &str, arguments: &Arguments) -> Result<()> {
             ours.wal_insert,
             ours.wal_drain,
             ours.disk,
-            ours.live
+            ours.live,
+            ours.processor[0],
+            ours.processor[1],
+            bare.processor[0],
+            bare.processor[1]
         );
     }
     println!(
@@ -122,22 +130,28 @@ async fn round(
     admin.batch_execute("CHECKPOINT").await?;
 
     let wal_begun = server::wal(&admin).await?;
-    let left = Arc::new(AtomicUsize::new(jobs.div_ceil(1_000)));
-    let mut inserting = Duration::ZERO;
-    let inserts: Vec<_> = (0..connections)
-        .map(|_| tokio::spawn(insert(Arc::clone(&store), Arc::clone(&left))))
-        .collect();
+    // What is stored is made before the clock starts.
+    let toolkit = Toolkit::new();
+    let batches: VecDeque<Vec<Event>> =
+        (0..jobs).step_by(1_000).map(|begun| events(&toolkit, (jobs - begun).min(1_000))).collect();
+    let batches = Arc::new(Mutex::new(batches));
+    let processor_begun = server::processor_time(&admin).await?;
     let started = Instant::now();
+    let inserts: Vec<_> = (0..connections)
+        .map(|_| tokio::spawn(insert(Arc::clone(&store), Arc::clone(&batches))))
+        .collect();
     for insert in inserts {
         insert.await??;
     }
-    inserting += started.elapsed();
+    let inserting = started.elapsed();
+    let processor_inserted = server::processor_time(&admin).await?;
     let wal_inserted = server::wal(&admin).await?;
     server::settle(&admin, "measured").await?;
     let held = if is_held { Some(server::hold_snapshot(url).await?) } else { None };
 
     let wal_settled = server::wal(&admin).await?;
     let finished = Arc::new(AtomicUsize::new(0));
+    let processor_settled = server::processor_time(&admin).await?;
     let started = Instant::now();
     let drains: Vec<_> = (0..connections)
         .map(|number| {
@@ -153,6 +167,7 @@ async fn round(
         idle += waited;
     }
     let draining = started.elapsed().saturating_sub(idle / u32::try_from(connections)?);
+    let processor_drained = server::processor_time(&admin).await?;
     let wal_drained = server::wal(&admin).await?;
     drop(held);
     let stats = store.stats(&Toolkit::new()).await?;
@@ -173,16 +188,18 @@ async fn round(
         wal_drain: per_job(wal_drained - wal_settled),
         disk: per_job(disk),
         live: per_job(live),
+        processor: [
+            server::microseconds(processor_begun, processor_inserted, jobs),
+            server::microseconds(processor_settled, processor_drained, jobs),
+        ],
     })
 }
 
-async fn insert(store: Arc<dyn Store>, left: Arc<AtomicUsize>) -> Result<()> {
+async fn insert(store: Arc<dyn Store>, batches: Arc<Mutex<VecDeque<Vec<Event>>>>) -> Result<()> {
     let toolkit = Toolkit::new();
-    while left
-        .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1))
-        .is_ok()
-    {
-        store.add_events(&toolkit, events(&toolkit, 1_000)).await?;
+    let next = || batches.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+    while let Some(batch) = next() {
+        store.add_events(&toolkit, batch).await?;
     }
     Ok(())
 }

@@ -22,12 +22,17 @@ WITH e AS (
     -- Whether a first transition has the id of another one: each EXISTS over the range is one look into an index, and
     -- finds nothing unless this process has written other transitions in the same moment.
     SELECT (EXISTS (SELECT FROM blacksmith_store.log g WHERE g.exec_id BETWEEN $29::bytea AND $30::bytea)
-            AND EXISTS (SELECT FROM blacksmith_store.log g WHERE g.exec_id = ANY ($20)))
-        OR (EXISTS (SELECT FROM blacksmith_store.log g WHERE g.end_id BETWEEN $29 AND $30)
-            AND EXISTS (SELECT FROM blacksmith_store.log g WHERE g.end_id = ANY ($20)))
-        OR ((SELECT k.last_id FROM blacksmith_store.claims k WHERE k.id <= $30 ORDER BY k.id DESC LIMIT 1) >= $29
             AND EXISTS (
-                SELECT FROM unnest($20) AS f (id)
+                SELECT FROM unnest((SELECT $20)) AS f (id)
+                CROSS JOIN LATERAL (SELECT FROM blacksmith_store.log g WHERE g.exec_id = f.id OFFSET 0) g))
+        OR (EXISTS (SELECT FROM blacksmith_store.log g WHERE g.end_id BETWEEN $29 AND $30)
+            AND EXISTS (
+                SELECT FROM unnest((SELECT $20)) AS f (id)
+                CROSS JOIN LATERAL (SELECT FROM blacksmith_store.log g WHERE g.end_id = f.id OFFSET 0) g))
+        OR (coalesce((
+                SELECT k.last_id FROM blacksmith_store.claims k WHERE k.id <= $30 ORDER BY k.id DESC LIMIT 1) >= $29, false)
+            AND EXISTS (
+                SELECT FROM unnest((SELECT $20)) AS f (id)
                 CROSS JOIN LATERAL (
                     SELECT k.last_id FROM blacksmith_store.claims k WHERE k.id <= f.id ORDER BY k.id DESC LIMIT 1
                 ) k

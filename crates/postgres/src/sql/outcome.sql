@@ -16,9 +16,13 @@ WITH x AS MATERIALIZED (
     WHERE length(x.job_id) = 20
 ), used AS MATERIALIZED (
     SELECT (EXISTS (SELECT FROM blacksmith_store.jobs j WHERE j.first_id BETWEEN $14::bytea AND $15::bytea)
-            AND EXISTS (SELECT FROM blacksmith_store.jobs j WHERE j.first_id = ANY ($5)))
+            AND EXISTS (
+                SELECT FROM unnest((SELECT $5)) AS f (id)
+                CROSS JOIN LATERAL (SELECT FROM blacksmith_store.jobs j WHERE j.first_id = f.id OFFSET 0) j))
         OR (EXISTS (SELECT FROM blacksmith_store.log g WHERE g.exec_id BETWEEN $14 AND $15)
-            AND EXISTS (SELECT FROM blacksmith_store.log g WHERE g.exec_id = ANY ($5))) AS found
+            AND EXISTS (
+                SELECT FROM unnest((SELECT $5)) AS f (id)
+                CROSS JOIN LATERAL (SELECT FROM blacksmith_store.log g WHERE g.exec_id = f.id OFFSET 0) g)) AS found
 ), d AS (
     DELETE FROM blacksmith_store.live l USING x
     WHERE x.after IN (3, 5) AND l.queue = x.queue AND l.job_id = x.job_id AND l.lane = x.lane AND l.tr_id = x.token
