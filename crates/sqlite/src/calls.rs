@@ -209,6 +209,31 @@ mod tests {
     }
 
     #[test]
+    fn a_caller_knows_whether_its_call_was_begun_before_the_deadline() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+        let runtime = runtime.expect("a runtime");
+        let hasty = || Toolkit::new().with_timeout(std::time::Duration::from_millis(20));
+
+        let toolkit = hasty();
+        let (order, waiting) = order::<()>(&toolkit);
+        let unanswered = runtime.block_on(waiting.answer(&toolkit));
+        assert!(matches!(unanswered, Err(Unanswered::NotTaken)));
+        assert!(!order.take(), "and it never is");
+
+        let toolkit = hasty();
+        let (order, waiting) = super::order::<()>(&toolkit);
+        assert!(order.take());
+        let unanswered = runtime.block_on(waiting.answer(&toolkit));
+        assert!(matches!(unanswered, Err(Unanswered::Taken)));
+
+        let toolkit = Toolkit::new();
+        let (order, waiting) = super::order::<()>(&toolkit);
+        drop(order);
+        let unanswered = runtime.block_on(waiting.answer(&toolkit));
+        assert!(matches!(unanswered, Err(Unanswered::NoThread)));
+    }
+
+    #[test]
     fn a_closed_queue_hands_out_what_is_left() {
         let queue = Queue::new();
         queue.push(1);

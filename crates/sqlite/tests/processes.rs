@@ -8,6 +8,10 @@ use std::{
     io::{BufRead as _, BufReader, Write as _},
     path::Path,
     process::{Child, Command, Stdio},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -96,6 +100,38 @@ async fn work(store: &dyn Store, jobs: usize) -> Result<()> {
             usize::try_from(store.add_transitions(&toolkit, outcomes).await?.new).expect("few");
     }
     Ok(())
+}
+
+/// SQLite's lock has no queue: whoever always has something to write must let others in.
+#[test]
+fn one_that_never_rests_lets_the_other_write() -> Result<()> {
+    run(async {
+        let folder = Folder::new();
+        // Without syncs there is hardly a moment in which the lock is free.
+        let restless = open(folder.options().with_context("synchronous", "off")).await?;
+        let other = open(folder.options().with_context("busy_timeout", "20s")).await?;
+        let toolkit = Toolkit::new();
+        let done = Arc::new(AtomicBool::new(false));
+        let mut tasks: Vec<tokio::task::JoinHandle<Result<()>>> = Vec::new();
+        for _ in 0..8 {
+            let (store, toolkit, done) =
+                (Arc::clone(&restless), toolkit.clone(), Arc::clone(&done));
+            tasks.push(tokio::spawn(async move {
+                while !done.load(Ordering::SeqCst) {
+                    store.add_events(&toolkit, events(&toolkit, 3)).await?;
+                }
+                Ok(())
+            }));
+        }
+        for _ in 0..20 {
+            other.add_events(&toolkit, events(&toolkit, 1)).await?;
+        }
+        done.store(true, Ordering::SeqCst);
+        for task in tasks {
+            task.await.expect("no panic")?;
+        }
+        Ok(())
+    })
 }
 
 #[test]
