@@ -51,8 +51,10 @@ impl Executor {
             (Place::File(_), true) => Reads::Inline(Mutex::new(connect(settings, Role::Read)?)),
             (Place::File(_), false) => {
                 let queue = Arc::new(Queue::new());
-                for _ in 0..settings.readers {
-                    let connection = connect(settings, Role::Read)?;
+                // All of them before the first thread, which would wait for ever if a later one could not be opened.
+                let connections: Result<Vec<_>, _> =
+                    (0..settings.readers).map(|_| connect(settings, Role::Read)).collect();
+                for connection in connections? {
                     let queue = Arc::clone(&queue);
                     reading.push(spawn("reader", move || readers::run(connection, &queue))?);
                 }
