@@ -13,7 +13,7 @@ use blacksmith_store::{
     AvailableAdapters, CompiledIn as _, Event, Job, JobId, Options, Order, Schedule, Status, Store,
     Toolkit, Transition, WhereEvents,
 };
-use blacksmith_testing_postgres_server::{Server, shared};
+use blacksmith_testing_postgres_server::{Server, Settings, shared};
 use common::{Started, counts, expect_legal, memory, start};
 use tokio::time::Instant;
 
@@ -173,7 +173,8 @@ async fn every_job_ends_on_postgres() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_killed_scheduler_and_a_crashed_postgres_lose_nothing() {
     const LEASE: Duration = Duration::from_secs(3);
-    let server = Server::start().expect("a server");
+    // Durable: without it a crash takes back claims that were answered, and the attempts that they began are made again.
+    let server = Server::start_with(&Settings::new().durable()).expect("a server");
     let options = postgres(&server).await;
     let (store, toolkit) = (opened(&options).await, Toolkit::new());
     let seen = Seen::default();
