@@ -6,12 +6,12 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use blacksmith_store_core::{StoreError, Toolkit};
 use deadpool_postgres::{
-    Connect, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime,
+    Connect, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, TimeoutType,
 };
 use futures_util::future::BoxFuture;
 use tokio::task::JoinHandle;
@@ -24,7 +24,7 @@ use tokio_postgres::{
 
 use crate::{
     error::{Chain, Failure, Outcome},
-    settings::{Settings, address},
+    settings::{CONNECT_TIMEOUT, Settings, address},
     statement::{Statement, Texts},
     tls::Tls,
 };
@@ -59,7 +59,10 @@ impl Database {
         let address = address(&config);
         let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         let manager = Manager::from_connect(config, Shared(connector), recycling);
-        let pool = Pool::builder(manager).max_size(settings.pool_size).runtime(Runtime::Tokio1);
+        let pool = Pool::builder(manager)
+            .max_size(settings.pool_size)
+            .create_timeout(Some(patience(&settings.config)))
+            .runtime(Runtime::Tokio1);
         let pool = pool.build().map_err(|error| {
             StoreError::internal("the pool of connections cannot be built").with_source(error)
         })?;
@@ -90,6 +93,7 @@ impl Database {
             PoolError::Backend(error) => {
                 Failure::Driver { error, could_commit: false, address: Some(self.address.clone()) }
             }
+            PoolError::Timeout(TimeoutType::Create) => unanswered(&self.address).into(),
             error => {
                 StoreError::internal("the pool of connections is closed").with_source(error).into()
             }
@@ -121,6 +125,19 @@ impl Database {
             is_broken: AtomicBool::new(false),
         }
     }
+}
+
+/// How long a connection may take to come about, until it can be used. The driver's own timeout ends when the host has taken the
+/// connection; a server that then says nothing would be waited for for ever.
+pub(crate) fn patience(config: &Config) -> Duration {
+    let hosts = config.get_hosts().len().max(config.get_hostaddrs().len()).max(1);
+    let each = config.get_connect_timeout().copied().unwrap_or(CONNECT_TIMEOUT);
+    each.saturating_mul(u32::try_from(hosts).unwrap_or(u32::MAX))
+}
+
+/// Nobody answered while connecting.
+pub(crate) fn unanswered(address: &str) -> StoreError {
+    StoreError::unavailable(format!("the database did not answer while connecting ({address})"))
 }
 
 /// What serves a session.

@@ -14,7 +14,7 @@ pub const DEFAULT_SCHEMA: &str = "blacksmith_store";
 const DEFAULT_POOL_SIZE: usize = 10;
 
 /// How long a connection may take to come about, unless the connection string says otherwise.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Longest identifier that PostgreSQL keeps whole.
 const MAX_IDENTIFIER_BYTES: usize = 63;

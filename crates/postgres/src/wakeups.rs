@@ -26,9 +26,9 @@ use tokio_postgres::{
 };
 
 use crate::{
-    connection::Database,
+    connection::{Database, patience, unanswered},
     error::{Chain, Failure, Outcome},
-    settings::Settings,
+    settings::{Settings, address},
     tls::Tls,
 };
 
@@ -200,13 +200,17 @@ struct Listener {
 impl Listener {
     async fn connect(others: &Others) -> Outcome<Self> {
         let config = &others.config;
-        let connected = if config.get_ssl_mode() == SslMode::Disable {
-            Self::connect_with(config, NoTls).await
-        } else {
-            Self::connect_with(config, others.tls.connect()).await
+        let connected = async {
+            if config.get_ssl_mode() == SslMode::Disable {
+                Self::connect_with(config, NoTls).await
+            } else {
+                Self::connect_with(config, others.tls.connect()).await
+            }
         };
+        let connected = tokio::time::timeout(patience(config), connected).await;
+        let connected = connected.map_err(|_| unanswered(&address(config)))?;
         connected.map_err(|error| {
-            let address = Some(crate::settings::address(config));
+            let address = Some(address(config));
             Failure::Driver { error, could_commit: false, address }
         })
     }
