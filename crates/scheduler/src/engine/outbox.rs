@@ -19,6 +19,9 @@ const BATCH_BYTES: usize = 32 << 20;
 /// How long an outcome waits for others to share its write with.
 const LINGER: Duration = Duration::from_millis(2);
 
+/// The same while a write is on its way: large writes are much cheaper than many.
+const LINGER_BEHIND: Duration = Duration::from_millis(20);
+
 /// Writes on their way at once.
 const WRITES: usize = 2;
 
@@ -92,7 +95,13 @@ impl Outbox {
     }
 
     fn is_ripe(&self, now: Instant) -> bool {
-        self.fresh.len() >= BATCH || self.since.is_some_and(|since| since + LINGER <= now)
+        self.fresh.len() >= BATCH || self.ripe_at().is_some_and(|ripe_at| ripe_at <= now)
+    }
+
+    /// When what is there is sent even though it is no full batch.
+    fn ripe_at(&self) -> Option<Instant> {
+        let linger = if self.in_flight == 0 { LINGER } else { LINGER_BEHIND };
+        self.since.map(|since| since + linger)
     }
 
     fn gather(&mut self) -> Option<Batch> {
@@ -138,7 +147,6 @@ impl Outbox {
         if self.in_flight >= WRITES {
             return None;
         }
-        let fresh = self.since.map(|since| since + LINGER);
-        self.again.iter().map(|(at, _)| *at).chain(fresh).min()
+        self.again.iter().map(|(at, _)| *at).chain(self.ripe_at()).min()
     }
 }
