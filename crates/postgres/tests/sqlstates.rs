@@ -12,7 +12,7 @@ use blacksmith_testing_postgres_server::shared;
 
 use support::{Schema, adapters, connect, event, eventually, eventually_blocked};
 
-type Result<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;
+type Result<T = (), E = Box<dyn std::error::Error>> = std::result::Result<T, E>;
 
 /// Fails to open a store.
 async fn refused(options: Options) -> StoreError {

@@ -145,7 +145,7 @@ pub async fn claim(
     destination: &str,
     limit: usize,
 ) -> Result<Vec<Job>> {
-    let want = Want::destination(destination, limit);
+    let want = Want::action(destination, "upsert", limit);
     let request = ClaimRequest::new(actor, Duration::from_secs(30), [want]);
     let claimed = store.claim(toolkit, request).await?;
     Ok(claimed.queue.events.into_iter().flat_map(|event| event.jobs).collect())

@@ -1,0 +1,208 @@
+//! What a lost connection means, before, during and after a commit: what was not acknowledged may be sent again, and takes
+//! effect once.
+
+#[path = "support/proxy.rs"]
+mod proxy;
+mod support;
+
+use std::{sync::Arc, time::Duration};
+
+use blacksmith_store_core::{
+    ClaimRequest, Clock, ErrorKind, ExtendRequest, Job, Retry, SetClock, Status, Store, StoreError,
+    Token, Toolkit, Want,
+};
+use blacksmith_testing_postgres_server::shared;
+use futures_util::StreamExt as _;
+
+use proxy::{Proxy, Way};
+use support::{Schema, adapters, claim, event};
+
+type Result<T = (), E = Box<dyn std::error::Error>> = std::result::Result<T, E>;
+
+/// A store behind a proxy, whose statements are prepared.
+struct Cut {
+    schema: Schema,
+    proxy: Proxy,
+    store: Arc<dyn Store>,
+    toolkit: Toolkit,
+}
+
+impl Cut {
+    async fn new() -> Result<Self> {
+        let schema = Schema::migrated().await?;
+        let proxy = Proxy::start(&shared().url("postgres")).await;
+        let mut options = schema.options_at(proxy.url());
+        options.context.insert("pool_size".into(), "1".into());
+        options.context.insert("listen".into(), "off".into());
+        let store = adapters().open(options).await?;
+        let toolkit = Toolkit::new();
+        let warm = event(&toolkit, &["warm"]);
+        store.add_events(&toolkit, vec![warm.clone()]).await?;
+        store.add_events(&toolkit, vec![warm]).await?;
+        let job = claim(&*store, &toolkit, "w", "warm", 1).await?.remove(0);
+        store
+            .add_transitions(&toolkit, vec![job.next(toolkit.transition_id(), Status::Succeeded)?])
+            .await?;
+        Ok(Self { schema, proxy, store, toolkit })
+    }
+}
+
+impl Cut {
+    /// Lets what follows pass in this way. The store has just looked at the server's clock, so that the next request is the
+    /// statement itself.
+    async fn set(&self, way: Way) -> Result {
+        self.store.stats(&self.toolkit).await?;
+        self.proxy.set(way);
+        Ok(())
+    }
+}
+
+fn expect_lost<T: std::fmt::Debug>(outcome: Result<T, StoreError>, retry: Retry) {
+    let error = outcome.expect_err("the connection was cut");
+    assert_eq!((error.kind(), error.retry()), (ErrorKind::Unavailable, retry), "{error:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_did_not_reach_the_server_is_added_when_it_is_sent_again() -> Result {
+    let cut = Cut::new().await?;
+    let sent = event(&cut.toolkit, &["warm"]);
+    cut.set(Way::RequestsCut).await?;
+    expect_lost(
+        cut.store.add_events(&cut.toolkit, vec![sent.clone()]).await,
+        Retry::OutcomeUnknown,
+    );
+    cut.proxy.set(Way::Open);
+    let added = cut.store.add_events(&cut.toolkit, vec![sent]).await?;
+    assert_eq!((added.events, added.events_known), (1, 0));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_committed_unanswered_is_known_when_it_is_sent_again() -> Result {
+    let cut = Cut::new().await?;
+    let sent = event(&cut.toolkit, &["warm"]);
+    cut.set(Way::AnswersCut).await?;
+    expect_lost(
+        cut.store.add_events(&cut.toolkit, vec![sent.clone()]).await,
+        Retry::OutcomeUnknown,
+    );
+    cut.proxy.set(Way::Open);
+    let added = cut.store.add_events(&cut.toolkit, vec![sent]).await?;
+    assert_eq!((added.events, added.events_known, added.jobs_known), (0, 1, 1));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outcome_that_was_stored_unanswered_is_known_when_it_is_sent_again() -> Result {
+    let cut = Cut::new().await?;
+    cut.store.add_events(&cut.toolkit, vec![event(&cut.toolkit, &["warm"])]).await?;
+    let job = claim(&*cut.store, &cut.toolkit, "w", "warm", 1).await?.remove(0);
+    let outcome = job.next(cut.toolkit.transition_id(), Status::Succeeded)?;
+    cut.set(Way::AnswersCut).await?;
+    let lost = cut.store.add_transitions(&cut.toolkit, vec![outcome.clone()]).await;
+    expect_lost(lost, Retry::OutcomeUnknown);
+    cut.proxy.set(Way::Open);
+    let appended = cut.store.add_transitions(&cut.toolkit, vec![outcome]).await?;
+    assert_eq!((appended.new, appended.known), (0, 1));
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transaction_that_is_lost_before_its_commit_is_safe_to_repeat() -> Result {
+    let cut = Cut::new().await?;
+    let parent = event(&cut.toolkit, &[]);
+    let job = Job::new(cut.toolkit.job_id(), "warm", "upsert").with_event_id(parent.id);
+    cut.store.add_events(&cut.toolkit, vec![parent]).await?;
+    cut.set(Way::AnswersCut).await?;
+    expect_lost(cut.store.add_jobs(&cut.toolkit, vec![job.clone()]).await, Retry::Safe);
+    cut.proxy.set(Way::Open);
+    assert_eq!(cut.store.add_jobs(&cut.toolkit, vec![job]).await?.jobs, 1);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_read_that_is_lost_is_safe_to_repeat() -> Result {
+    let cut = Cut::new().await?;
+    for way in [Way::RequestsCut, Way::AnswersCut] {
+        cut.set(way).await?;
+        expect_lost(cut.store.stats(&cut.toolkit).await, Retry::Safe);
+        cut.proxy.set(Way::Open);
+        assert_eq!(cut.store.stats(&cut.toolkit).await?.len(), 1);
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn jobs_of_a_claim_that_was_not_answered_come_back_from_the_extension() -> Result {
+    let cut = Cut::new().await?;
+    cut.store.add_events(&cut.toolkit, vec![event(&cut.toolkit, &["warm"])]).await?;
+    cut.set(Way::AnswersCut).await?;
+    expect_lost(claim(&*cut.store, &cut.toolkit, "w", "warm", 1).await, Retry::OutcomeUnknown);
+    cut.proxy.set(Way::Open);
+    let lease = Duration::from_secs(30);
+    let extended =
+        cut.store.extend_leases(&cut.toolkit, ExtendRequest::new("w", lease, [])).await?;
+    let jobs: Vec<Job> = extended.others.jobs().map(|(_, job)| job.clone()).collect();
+    assert_eq!(jobs.len(), 1);
+    let token = jobs[0].transition.as_ref().map(|transition| transition.id);
+    let request = ExtendRequest::new("w", lease, token);
+    assert_eq!(cut.store.extend_leases(&cut.toolkit, request).await?.tokens, [Token::Kept]);
+    let outcome = jobs[0].next(cut.toolkit.transition_id(), Status::Succeeded)?;
+    assert_eq!(cut.store.add_transitions(&cut.toolkit, vec![outcome]).await?.new, 1);
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_claim_that_did_not_reach_the_server_hides_no_job_from_the_next_one() -> Result {
+    let cut = Cut::new().await?;
+    let events = (0..20).map(|_| event(&cut.toolkit, &["warm"])).collect();
+    cut.store.add_events(&cut.toolkit, events).await?;
+    let mut taken = Vec::new();
+    while taken.len() < 20 {
+        cut.set(Way::RequestsCut).await?;
+        expect_lost(claim(&*cut.store, &cut.toolkit, "w", "warm", 5).await, Retry::OutcomeUnknown);
+        cut.proxy.set(Way::Open);
+        let jobs = claim(&*cut.store, &cut.toolkit, "w", "warm", 5).await?;
+        assert_eq!(jobs.len(), 5);
+        taken.extend(jobs);
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_listens_is_replaced_when_it_is_lost() -> Result {
+    let schema = Schema::migrated().await?;
+    let proxy = Proxy::start(&shared().url("postgres")).await;
+    let listening = adapters().open(schema.options_at(proxy.url())).await?;
+    let adding = schema.open().await?;
+    let toolkit = Toolkit::new();
+    let mut wakeups = listening.wakeups(&toolkit).await?;
+    for _ in 0..3 {
+        adding.add_events(&toolkit, vec![event(&toolkit, &["crm"])]).await?;
+        let fired = tokio::time::timeout(support::PATIENCE, wakeups.next()).await?;
+        assert!(fired.is_some());
+        proxy.cut_all();
+        // It fires once it listens again, for what may have come meanwhile.
+        let fired = tokio::time::timeout(support::PATIENCE, wakeups.next()).await?;
+        assert!(fired.is_some());
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_claim_under_a_set_clock_that_is_lost_may_be_made_again() -> Result {
+    let cut = Cut::new().await?;
+    let clock = SetClock::at("2026-01-01T00:00:00Z".parse()?);
+    let toolkit = Toolkit::new().with_clock(Clock::Set(clock));
+    cut.store.add_events(&toolkit, vec![event(&toolkit, &["warm"])]).await?;
+    let want = || ClaimRequest::new("w", Duration::from_secs(1), [Want::any(5)]);
+    cut.store
+        .claim(&toolkit, ClaimRequest::new("w", Duration::from_secs(1), [Want::any(0)]))
+        .await?;
+    cut.set(Way::RequestsCut).await?;
+    expect_lost(cut.store.claim(&toolkit, want()).await, Retry::Safe);
+    cut.proxy.set(Way::Open);
+    assert_eq!(cut.store.claim(&toolkit, want()).await?.queue.jobs().count(), 1);
+    assert!(!cut.schema.name().is_empty());
+    Ok(())
+}
