@@ -1,5 +1,7 @@
 //! What holds of the tables at every moment.
 
+#![allow(unreachable_pub, reason = "it is a module of several test programs")]
+
 use tokio_postgres::Client;
 
 /// Sentences about what must not be, each with a query that counts it.
@@ -61,7 +63,7 @@ const NEVER: [(&str, &str); 10] = [
 ];
 
 /// Fails unless the tables of the client's schema are sound.
-pub async fn check(client: &Client) {
+pub(crate) async fn check(client: &Client) {
     for (what, text) in NEVER {
         let count: i64 = match client.query_one(text, &[]).await {
             Ok(row) => row.get(0),

@@ -18,10 +18,10 @@ use blacksmith_testing_postgres_server::shared;
 use tokio_postgres::{Client, NoTls};
 
 /// Longer than anything takes that a test waits for.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A schema that no other test uses; dropping it removes it.
-pub struct Schema {
+pub(crate) struct Schema {
     name: String,
     /// The URL of its database.
     url: String,
@@ -29,47 +29,47 @@ pub struct Schema {
 
 impl Schema {
     /// A schema that does not exist yet.
-    pub fn absent() -> Self {
+    pub(crate) fn absent() -> Self {
         Self::absent_at(&shared().url("postgres"))
     }
 
     /// A schema that does not exist yet in the database of this URL.
-    pub fn absent_at(url: &str) -> Self {
+    pub(crate) fn absent_at(url: &str) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         Self { name: format!("test_{}_{number}", std::process::id()), url: url.to_owned() }
     }
 
     /// A schema with all migrations.
-    pub async fn migrated() -> Result<Self> {
+    pub(crate) async fn migrated() -> Result<Self> {
         Self::migrated_at(&shared().url("postgres")).await
     }
 
     /// A schema with all migrations in the database of this URL.
-    pub async fn migrated_at(url: &str) -> Result<Self> {
+    pub(crate) async fn migrated_at(url: &str) -> Result<Self> {
         let schema = Self::absent_at(url);
         adapters().migrator(&schema.options()).await?.up(None).await?;
         Ok(schema)
     }
 
     /// Its name.
-    pub fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
     /// The options of a store in it.
-    pub fn options(&self) -> Options {
+    pub(crate) fn options(&self) -> Options {
         self.options_with("")
     }
 
     /// The options of a store in it whose URL has these parameters.
-    pub fn options_with(&self, parameters: &str) -> Options {
+    pub(crate) fn options_with(&self, parameters: &str) -> Options {
         let separator = if parameters.is_empty() { "" } else { "?" };
         self.options_at(&format!("{}{separator}{parameters}", self.url))
     }
 
     /// The options of a store in it that is reached by another URL.
-    pub fn options_at(&self, url: &str) -> Options {
+    pub(crate) fn options_at(&self, url: &str) -> Options {
         // A store of a test is one of many that share the server's connections.
         Options::new("postgres")
             .with_connection(url)
@@ -78,12 +78,17 @@ impl Schema {
     }
 
     /// A store in it.
-    pub async fn open(&self) -> Result<Arc<dyn Store>> {
+    pub(crate) async fn open(&self) -> Result<Arc<dyn Store>> {
         adapters().open(self.options()).await
     }
 
+    /// A connection to its database.
+    pub(crate) async fn client_without_path(&self) -> Client {
+        connect(&self.url).await
+    }
+
     /// A connection beside the store, which looks into the schema.
-    pub async fn client(&self) -> Client {
+    pub(crate) async fn client(&self) -> Client {
         let client = connect(&self.url).await;
         let path = format!("SET search_path = {}", self.name);
         client.batch_execute(&path).await.expect("the schema is there");
@@ -117,12 +122,12 @@ impl Drop for Schema {
 }
 
 /// The adapter in a registry, with core's checks.
-pub fn adapters() -> AvailableAdapters {
+pub(crate) fn adapters() -> AvailableAdapters {
     AvailableAdapters::new().with(adapter()).expect("one adapter")
 }
 
 /// A connection beside any store.
-pub async fn connect(url: &str) -> Client {
+pub(crate) async fn connect(url: &str) -> Client {
     let (client, connection) =
         tokio_postgres::connect(url, NoTls).await.expect("the server is there");
     tokio::spawn(connection);
@@ -130,7 +135,7 @@ pub async fn connect(url: &str) -> Client {
 }
 
 /// An event with a job for each of these destinations.
-pub fn event(toolkit: &Toolkit, destinations: &[&str]) -> Event {
+pub(crate) fn event(toolkit: &Toolkit, destinations: &[&str]) -> Event {
     let event = Event::new(toolkit.event_id(), "github", "push").with_data("{}");
     destinations.iter().fold(event, |event, destination| {
         event.with_job(Job::new(toolkit.job_id(), *destination, "upsert"))
@@ -138,7 +143,7 @@ pub fn event(toolkit: &Toolkit, destinations: &[&str]) -> Event {
 }
 
 /// Claims up to `limit` jobs of a destination.
-pub async fn claim(
+pub(crate) async fn claim(
     store: &dyn Store,
     toolkit: &Toolkit,
     actor: &str,
@@ -152,7 +157,7 @@ pub async fn claim(
 }
 
 /// Waits until `holds` answers true.
-pub async fn eventually<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut() -> F) {
+pub(crate) async fn eventually<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut() -> F) {
     let begun = Instant::now();
     while !holds().await {
         assert!(begun.elapsed() < PATIENCE, "it did not come about: {what}");
@@ -161,7 +166,7 @@ pub async fn eventually<F: Future<Output = bool>>(what: &str, mut holds: impl Fn
 }
 
 /// Waits until a statement of the store's waits for a lock.
-pub async fn eventually_blocked(client: &Client, words: &str) {
+pub(crate) async fn eventually_blocked(client: &Client, words: &str) {
     let text = "SELECT count(*) FROM pg_stat_activity
         WHERE wait_event_type = 'Lock' AND position($1 in query) > 0 AND pid <> pg_backend_pid()";
     eventually(&format!("a statement with {words:?} waits for a lock"), || async {

@@ -1,5 +1,7 @@
 //! A way to the server that can be cut.
 
+#![allow(unreachable_pub, reason = "it is a module of several test programs")]
+
 use std::sync::{
     Arc,
     atomic::{AtomicU8, Ordering},
@@ -16,7 +18,7 @@ use tokio::{
 
 /// What happens to what passes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Way {
+pub(crate) enum Way {
     /// It passes.
     Open = 0,
     /// A request ends its connection and does not reach the server.
@@ -26,7 +28,7 @@ pub enum Way {
 }
 
 /// A proxy in front of a server.
-pub struct Proxy {
+pub(crate) struct Proxy {
     url: String,
     way: Arc<AtomicU8>,
     cut: watch::Sender<u64>,
@@ -34,7 +36,7 @@ pub struct Proxy {
 
 impl Proxy {
     /// A proxy in front of the server of this URL.
-    pub async fn start(url: &str) -> Self {
+    pub(crate) async fn start(url: &str) -> Self {
         let (user, place) = url.rsplit_once('@').expect("the server's URL has a user");
         let (address, database) = place.split_once('/').expect("the server's URL has a database");
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
@@ -55,17 +57,17 @@ impl Proxy {
     }
 
     /// The URL that leads through it.
-    pub fn url(&self) -> &str {
+    pub(crate) fn url(&self) -> &str {
         &self.url
     }
 
     /// Lets what follows pass in this way.
-    pub fn set(&self, way: Way) {
+    pub(crate) fn set(&self, way: Way) {
         self.way.store(way as u8, Ordering::SeqCst);
     }
 
     /// Ends every connection.
-    pub fn cut_all(&self) {
+    pub(crate) fn cut_all(&self) {
         self.cut.send_modify(|cuts| *cuts += 1);
     }
 }
