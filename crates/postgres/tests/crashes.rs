@@ -118,7 +118,7 @@ async fn a_killed_server_has_all_that_it_acknowledged_and_nothing_half() -> Resu
         assert!(!acknowledged.events.is_empty());
         total += acknowledged.events.len();
     }
-    println!("{CRASHES} crashes, {total} acknowledged events");
+    eprintln!("{CRASHES} crashes, {total} acknowledged events");
     Ok(())
 }
 
