@@ -62,19 +62,20 @@ impl Bell {
         let mut watch = self.lock();
         if watch.thread.is_none() {
             let connection = connect()?;
+            // Here, not in the thread: what is committed before that begins to look must ring, too.
+            let seen = data_version(&connection).map_err(|error| store_error(&error))?;
             let bell = Arc::clone(self);
-            watch.thread = Some(spawn("watcher", move || bell.look(&connection))?);
+            watch.thread = Some(spawn("watcher", move || bell.look(&connection, seen))?);
         }
         Ok(())
     }
 
     /// Rings when the file was changed by another connection; the store's own writer counts among them.
-    fn look(&self, connection: &Connection) {
-        let mut seen = None;
+    fn look(&self, connection: &Connection, mut seen: i64) {
         loop {
             match data_version(connection) {
                 Ok(version) => {
-                    if seen.replace(version).is_some_and(|before| before != version) {
+                    if std::mem::replace(&mut seen, version) != version {
                         self.ring();
                     }
                 }
