@@ -185,9 +185,11 @@ mod driver {
         client::{
             WebPkiServerVerifier,
             danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+            verify_server_name,
         },
         crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature},
         pki_types::{CertificateDer, ServerName, UnixTime, pem::PemObject as _},
+        server::ParsedCertificate,
     };
     use tokio_postgres_rustls::MakeRustlsConnect;
 
@@ -208,32 +210,17 @@ mod driver {
             let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
                 .with_safe_default_protocol_versions()
                 .map_err(unusable)?;
-            let config = match mode.level {
-                Level::VerifyFull => {
-                    builder.with_root_certificates(roots(mode)?).with_no_client_auth()
+            let verifier: Arc<dyn ServerCertVerifier> = match mode.level {
+                Level::VerifyCa | Level::VerifyFull => {
+                    let is_any_host = mode.level == Level::VerifyCa;
+                    Arc::new(KnownServer::new(mode, is_any_host, provider)?)
                 }
-                Level::VerifyCa => {
-                    let verifier = WebPkiServerVerifier::builder_with_provider(
-                        Arc::new(roots(mode)?),
-                        provider,
-                    );
-                    let verifier = verifier.build().map_err(|error| {
-                        StoreError::config("`sslrootcert` cannot be used").with_source(error)
-                    })?;
-                    let verifier = Arc::new(AnyHost(verifier));
-                    builder
-                        .dangerous()
-                        .with_custom_certificate_verifier(verifier)
-                        .with_no_client_auth()
-                }
-                Level::Disable | Level::Prefer | Level::Require => {
-                    let verifier = Arc::new(AnyServer(provider));
-                    builder
-                        .dangerous()
-                        .with_custom_certificate_verifier(verifier)
-                        .with_no_client_auth()
-                }
+                Level::Disable | Level::Prefer | Level::Require => Arc::new(AnyServer(provider)),
             };
+            let config = builder
+                .dangerous()
+                .with_custom_certificate_verifier(verifier)
+                .with_no_client_auth();
             Ok(Self { mode: mode.level.for_driver(), connect: MakeRustlsConnect::new(config) })
         }
 
@@ -247,18 +234,16 @@ mod driver {
     }
 
     /// The authorities that are trusted: those of `sslrootcert`, else those of the system.
-    fn roots(mode: &TlsMode) -> Result<RootCertStore> {
-        let mut roots = RootCertStore::empty();
+    fn authorities(mode: &TlsMode) -> Result<Vec<CertificateDer<'static>>> {
         let Some(path) = &mode.root else {
-            let found = rustls_native_certs::load_native_certs();
-            roots.add_parsable_certificates(found.certs);
-            if roots.is_empty() {
+            let found = rustls_native_certs::load_native_certs().certs;
+            if found.is_empty() {
                 return Err(StoreError::config(
                     "`sslmode` asks for the server to be verified, and the system has no certificates of authorities; name \
                      some with `sslrootcert`",
                 ));
             }
-            return Ok(roots);
+            return Ok(found);
         };
         let unreadable = |source: Box<dyn std::error::Error + Send + Sync>| {
             let path = path.display();
@@ -267,16 +252,13 @@ mod driver {
             ))
             .with_source(source)
         };
-        let certificates =
-            CertificateDer::pem_file_iter(path).map_err(|error| unreadable(error.into()))?;
-        for certificate in certificates {
-            let certificate = certificate.map_err(|error| unreadable(error.into()))?;
-            roots.add(certificate).map_err(|error| unreadable(error.into()))?;
+        let certificates = CertificateDer::pem_file_iter(path)
+            .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+            .map_err(|error| unreadable(error.into()))?;
+        if certificates.is_empty() {
+            return Err(unreadable("there is none in it".into()));
         }
-        if roots.is_empty() {
-            return Err(unreadable("the file is empty".into()));
-        }
-        Ok(roots)
+        Ok(certificates)
     }
 
     /// Takes any certificate, as `prefer` and `require` do: against listeners, not against impostors.
@@ -320,11 +302,31 @@ mod driver {
         }
     }
 
-    /// Takes a certificate of a known authority, whatever host it is for.
+    /// Takes a certificate of a known authority, or one that is known itself, as servers have that sign their own.
     #[derive(Debug)]
-    struct AnyHost(Arc<WebPkiServerVerifier>);
+    struct KnownServer {
+        authorities: Arc<WebPkiServerVerifier>,
+        known: Vec<CertificateDer<'static>>,
+        /// Whether it does not matter which host the certificate is for.
+        is_any_host: bool,
+    }
 
-    impl ServerCertVerifier for AnyHost {
+    impl KnownServer {
+        fn new(mode: &TlsMode, is_any_host: bool, provider: Arc<CryptoProvider>) -> Result<Self> {
+            let known = authorities(mode)?;
+            let mut roots = RootCertStore::empty();
+            roots.add_parsable_certificates(known.iter().cloned());
+            let authorities =
+                WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider);
+            let authorities = authorities.build().map_err(|error| {
+                StoreError::config("the certificates of authorities cannot be used")
+                    .with_source(error)
+            })?;
+            Ok(Self { authorities, known, is_any_host })
+        }
+    }
+
+    impl ServerCertVerifier for KnownServer {
         fn verify_server_cert(
             &self,
             certificate: &CertificateDer<'_>,
@@ -333,11 +335,17 @@ mod driver {
             ocsp: &[u8],
             now: UnixTime,
         ) -> Result<ServerCertVerified, Error> {
-            match self.0.verify_server_cert(certificate, between, host, ocsp, now) {
+            let verdict = if self.known.iter().any(|known| known == certificate) {
+                let parsed = ParsedCertificate::try_from(certificate)?;
+                verify_server_name(&parsed, host).map(|()| ServerCertVerified::assertion())
+            } else {
+                self.authorities.verify_server_cert(certificate, between, host, ocsp, now)
+            };
+            match verdict {
                 Err(Error::InvalidCertificate(
                     CertificateError::NotValidForName
                     | CertificateError::NotValidForNameContext { .. },
-                )) => Ok(ServerCertVerified::assertion()),
+                )) if self.is_any_host => Ok(ServerCertVerified::assertion()),
                 verdict => verdict,
             }
         }
@@ -348,7 +356,7 @@ mod driver {
             certificate: &CertificateDer<'_>,
             signature: &DigitallySignedStruct,
         ) -> Result<HandshakeSignatureValid, Error> {
-            self.0.verify_tls12_signature(message, certificate, signature)
+            self.authorities.verify_tls12_signature(message, certificate, signature)
         }
 
         fn verify_tls13_signature(
@@ -357,11 +365,11 @@ mod driver {
             certificate: &CertificateDer<'_>,
             signature: &DigitallySignedStruct,
         ) -> Result<HandshakeSignatureValid, Error> {
-            self.0.verify_tls13_signature(message, certificate, signature)
+            self.authorities.verify_tls13_signature(message, certificate, signature)
         }
 
         fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-            self.0.supported_verify_schemes()
+            self.authorities.supported_verify_schemes()
         }
     }
 }
