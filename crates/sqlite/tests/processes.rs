@@ -16,7 +16,7 @@ use std::{
 };
 
 use blacksmith_store_core::{
-    Event, EventId, Job, Options, Result, Status, Store, Toolkit, WhereEvents,
+    Event, EventId, Job, JobId, Options, Result, Status, Store, Toolkit, WhereEvents,
 };
 use common::{Folder, claim, events, open, run, succeeded};
 
@@ -186,11 +186,14 @@ fn what_was_acknowledged_survives_the_kill_of_the_process_that_wrote_it() -> Res
             let mut told = std::io::stdout();
             loop {
                 let batch = events(&toolkit, 5);
-                let ids: Vec<String> = batch.iter().map(|event| event.id.to_string()).collect();
+                let added: Vec<String> = batch.iter().map(|event| event.id.to_string()).collect();
                 store.add_events(&toolkit, batch).await?;
+                // Perhaps those of a process that was killed, which are due before its own.
                 let claimed = store.claim(&toolkit, claim("worker", 5)).await?;
                 store.add_transitions(&toolkit, succeeded(&toolkit, &claimed)?).await?;
-                writeln!(told, "stored {}", ids.join(" ")).expect("a pipe");
+                let ended = claimed.queue.jobs().map(|(_, job)| job.id.to_string());
+                let ended: Vec<String> = ended.collect();
+                writeln!(told, "stored {} {}", added.join(","), ended.join(",")).expect("a pipe");
                 told.flush().expect("a pipe");
             }
         });
@@ -199,25 +202,29 @@ fn what_was_acknowledged_survives_the_kill_of_the_process_that_wrote_it() -> Res
     for round in 1..=3 {
         let mut child = start(test, "write", &folder.file("store.db"));
         let lines = BufReader::new(child.stdout.take().expect("a pipe")).lines();
-        let mut acknowledged: Vec<EventId> = Vec::new();
-        let stored =
-            lines.map_while(std::io::Result::ok).filter(|line| line.starts_with("stored "));
+        let (mut added, mut ended) = (Vec::new(), Vec::new());
+        let stored = lines.map_while(std::io::Result::ok);
+        let stored = stored.filter(|line| line.starts_with("stored "));
         for (number, line) in stored.enumerate() {
-            acknowledged
-                .extend(line.split(' ').skip(1).map(|id| id.parse::<EventId>().expect("an id")));
+            let lists: Vec<&str> = line.split(' ').collect();
+            added.extend(lists[1].split(',').map(|id| id.parse::<EventId>().expect("an id")));
+            ended.extend(lists[2].split(',').map(|id| id.parse::<JobId>().expect("an id")));
             if number == 20 * round {
                 // In the middle of what it does next.
                 child.kill().expect("our own child");
             }
         }
         child.wait().expect("an end");
-        assert!(acknowledged.len() >= 100);
+        assert!(added.len() >= 100);
         run(async {
             let store = folder.open().await?;
             let toolkit = Toolkit::new();
-            for id in acknowledged {
-                let event = store.find_event(&toolkit, id).await?;
-                assert_eq!(event.jobs[0].status(), Some(Status::Succeeded), "{id}");
+            for id in added {
+                store.find_event(&toolkit, id).await?;
+            }
+            for id in ended {
+                let job = store.find_job(&toolkit, id).await?;
+                assert_eq!(job.status(), Some(Status::Succeeded), "{id}");
             }
             whole(store.as_ref(), &toolkit).await
         })?;
