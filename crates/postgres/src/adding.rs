@@ -26,8 +26,8 @@ use crate::{
 pub(crate) struct Decided {
     pub(crate) added: Added,
     pub(crate) appended: Appended,
-    /// The jobs whose runs ended.
-    ended: Vec<JobId>,
+    /// The runs that ended: their jobs and tokens.
+    ended: Vec<(JobId, TransitionId)>,
 }
 
 /// The events that one call adds.

@@ -13,7 +13,7 @@ use blacksmith_store_core::{StoreError, Toolkit};
 use deadpool_postgres::{
     Connect, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime, TimeoutType,
 };
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, join3};
 use tokio::task::JoinHandle;
 use tokio_postgres::{
     Client, Config, Error as DriverError, NoTls, Row, Socket, Transaction,
@@ -25,7 +25,7 @@ use tokio_postgres::{
 use crate::{
     error::{Chain, Failure, Outcome},
     settings::{CONNECT_TIMEOUT, Settings, address},
-    statement::{Statement, Texts},
+    statement::{BEGIN, Statement, Texts},
     tls::Tls,
 };
 
@@ -199,7 +199,12 @@ impl Session<'_> {
             Served::Pooled(client) if self.database.prepared_statements => {
                 let prepared = client.prepare_typed_cached(text, types);
                 let prepared = self.guarded(false, prepared).await?;
-                self.guarded(could_commit, client.query(&prepared, parameters)).await
+                let answer = client.query(&prepared, parameters);
+                if self.is_pinned(statement) {
+                    self.guarded(could_commit, pinned(client, answer)).await
+                } else {
+                    self.guarded(could_commit, answer).await
+                }
             }
             Served::Pooled(client) => {
                 let bound = with_types(parameters, types);
@@ -225,7 +230,12 @@ impl Session<'_> {
             Served::Pooled(client) if self.database.prepared_statements => {
                 let prepared = client.prepare_typed_cached(text, types);
                 let prepared = self.guarded(false, prepared).await?;
-                self.guarded(could_commit, client.execute(&prepared, parameters)).await
+                let answer = client.execute(&prepared, parameters);
+                if self.is_pinned(statement) {
+                    self.guarded(could_commit, pinned(client, answer)).await
+                } else {
+                    self.guarded(could_commit, answer).await
+                }
             }
             Served::Pooled(client) => {
                 let bound = with_types(parameters, types);
@@ -270,7 +280,7 @@ impl Session<'_> {
 
     /// Begins a transaction in which each statement sees what others have committed.
     pub(crate) async fn begin(&self) -> Outcome<()> {
-        self.begin_as("BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE").await
+        self.begin_as(BEGIN).await
     }
 
     /// Begins a transaction that reads one state of the database.
@@ -300,6 +310,12 @@ impl Session<'_> {
                 Err(failure)
             }
         }
+    }
+
+    /// Whether a statement needs a transaction around it that settles its plan. A transaction of several statements has
+    /// begun with that, and what is not prepared is planned anew each time, for the tables as they are.
+    fn is_pinned(&self, statement: Statement) -> bool {
+        !statement.is_small() && !self.in_transaction.load(Ordering::Relaxed)
     }
 
     fn could_commit(&self) -> bool {
@@ -358,6 +374,20 @@ impl Drop for Session<'_> {
             });
         }
     }
+}
+
+/// A statement in a transaction of its own that settles its plan; all of it is sent at once, so it takes one round trip.
+async fn pinned<T>(
+    client: &Client,
+    answer: impl Future<Output = Result<T, DriverError>>,
+) -> Result<T, DriverError> {
+    // Requests are sent in the order in which they are polled first. After an error the server answers COMMIT by ROLLBACK.
+    let (begun, answer, ended) =
+        join3(client.batch_execute(BEGIN), answer, client.batch_execute("COMMIT")).await;
+    begun?;
+    let answer = answer?;
+    ended?;
+    Ok(answer)
 }
 
 fn with_types<'a>(parameters: &[Parameter<'a>], types: &[Type]) -> Vec<(Parameter<'a>, Type)> {

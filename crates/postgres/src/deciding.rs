@@ -245,10 +245,11 @@ impl<'a> Writes<'a> {
         }
     }
 
-    /// The jobs whose runs end with these writes.
-    pub(crate) fn ended_runs(&self) -> impl Iterator<Item = JobId> {
-        let ended = self.moves.iter().filter(|(_, chain)| chain.run.is_some());
-        ended.filter_map(|(transition, _)| transition.job_id)
+    /// The runs that end with these writes: their jobs and tokens.
+    pub(crate) fn ended_runs(&self) -> impl Iterator<Item = (JobId, TransitionId)> {
+        self.moves
+            .iter()
+            .filter_map(|(transition, chain)| Some((transition.job_id?, chain.run.as_ref()?.id)))
     }
 
     /// Writes all of it, in a transaction that holds what it was decided on.

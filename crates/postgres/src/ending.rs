@@ -93,7 +93,8 @@ impl Inner {
             let now = self.clock.now(session, toolkit).await?;
             let ending = self.running.ending(&outcomes);
             let Err(failure) = run(session, &outcomes, &ending, now).await else {
-                self.running.end(outcomes.iter().map(|outcome| outcome.run.job), &ending);
+                let ended = outcomes.iter().map(|outcome| (outcome.run.job, outcome.run.token));
+                self.running.end(ended, &ending);
                 return Ok(());
             };
             self.running.not_deleted(ending);

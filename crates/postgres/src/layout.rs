@@ -135,11 +135,13 @@ impl Layout for Tables<'_> {
         }
     }
 
-    fn select_jobs(&self, select: &mut SelectStatement, _: &WhereEvents) {
+    fn select_jobs(&self, select: &mut SelectStatement, filter: &WhereEvents) {
         match self.rows {
             Rows::Unfinished(statuses) => {
                 select.from(self.table("live", "l"));
-                self.join(select, "jobs", "j", "j.id = l.job_id AND j.lane = l.lane");
+                if crate::searching::looks_beyond_states(filter) {
+                    self.join(select, "jobs", "j", "j.id = l.job_id AND j.lane = l.lane");
+                }
                 select.and_where(Expr::cust("l.queue = p.queue"));
                 if statuses.len() < UNFINISHED.len() {
                     let status = Expr::cust("l.status");
@@ -147,19 +149,24 @@ impl Layout for Tables<'_> {
                 }
             }
             Rows::Finished => {
-                // An older end of a job that was asked for again is passed over.
+                // An older end of a job that was asked for again is passed over. OFFSET keeps the planner from making joins
+                // of these two, for which it would give up the order of the index.
                 let later = Query::select()
                     .expr(Expr::cust("1"))
                     .from(self.table("log", "n"))
                     .and_where(Expr::cust("n.job_id = g.job_id AND n.sequence > g.sequence"))
+                    .offset(0)
                     .take();
                 let unfinished = Query::select()
                     .expr(Expr::cust("1"))
                     .from(self.table("live", "l"))
                     .and_where(Expr::cust("l.queue = g.queue AND l.job_id = g.job_id"))
+                    .offset(0)
                     .take();
                 select.from(self.table("log", "g"));
-                self.join(select, "jobs", "j", "j.id = g.job_id AND j.lane = g.lane");
+                if crate::searching::looks_beyond_states(filter) {
+                    self.join(select, "jobs", "j", "j.id = g.job_id AND j.lane = g.lane");
+                }
                 select
                     .and_where(Expr::cust(
                         "g.queue = p.queue AND g.after = p.status AND g.after IN (3, 5)",

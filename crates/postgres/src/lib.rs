@@ -47,6 +47,8 @@ mod ledger;
 mod maintaining;
 mod migrate;
 mod pausing;
+#[cfg(test)]
+mod plans;
 mod purging;
 mod queues;
 mod retries;

@@ -64,10 +64,17 @@ impl Running {
         for run in runs {
             let claim = state.claims.entry(run.claim);
             claim.or_insert_with(|| Claim { actor: Arc::clone(&actor), left: 0 }).left += 1;
-            // A job whose former run was given up by others and which is claimed again.
-            if let Some(former) = state.runs.insert(run.job, run) {
-                state.forget(former.claim, false);
-            }
+            // A job whose former run has ended, though it is not forgotten yet, and which is claimed again. Answers may
+            // also arrive in another order than their claims were made.
+            let over = match state.runs.entry(run.job) {
+                Entry::Vacant(entry) => {
+                    entry.insert(run);
+                    continue;
+                }
+                Entry::Occupied(entry) if entry.get().sequence > run.sequence => run,
+                Entry::Occupied(mut entry) => entry.insert(run),
+            };
+            state.forget(over.claim, false);
         }
     }
 
@@ -104,12 +111,19 @@ impl Running {
         ending
     }
 
-    /// Forgets runs whose outcomes were stored; `deleted` are the claims whose rows went with them.
-    pub(crate) fn end(&self, jobs: impl IntoIterator<Item = JobId>, deleted: &[TransitionId]) {
+    /// Forgets runs, by their jobs and tokens, whose outcomes were stored; `deleted` are the claims whose rows went with them.
+    pub(crate) fn end(
+        &self,
+        runs: impl IntoIterator<Item = (JobId, TransitionId)>,
+        deleted: &[TransitionId],
+    ) {
         let mut guard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let state = &mut *guard;
-        for job in jobs {
-            if let Entry::Occupied(run) = state.runs.entry(job) {
+        for (job, token) in runs {
+            // Once an outcome is committed the job may be claimed again before this call is told: that run is another.
+            if let Entry::Occupied(run) = state.runs.entry(job)
+                && run.get().token == token
+            {
                 let claim = run.remove().claim;
                 state.forget(claim, deleted.contains(&claim));
             }
@@ -141,5 +155,45 @@ impl State {
                 self.ended.push(claim);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const JOB: JobId = JobId::from_bytes([1; 20]);
+
+    /// The run of [`JOB`] at `sequence` of its chain, by a claim of its own.
+    fn run(sequence: u8) -> Run {
+        let token = TransitionId::from_bytes([sequence; 20]);
+        let (event, sequence) = (EventId::from_bytes([2; 20]), u64::from(sequence));
+        Run { job: JOB, event, queue: 1, token, sequence, attempt: 1, claim: token }
+    }
+
+    fn current(running: &Running) -> Option<u64> {
+        running.0.lock().expect("no panic").runs.get(&JOB).map(|run| run.sequence)
+    }
+
+    /// The outcome of the first run is committed, the job is claimed again, and only then is the first call told.
+    #[test]
+    fn an_end_that_is_told_late_leaves_the_next_run_alone() {
+        let (running, first, second) = (Running::default(), run(1), run(3));
+        running.begin("one", [first]);
+        running.begin("other", [second]);
+        running.end([(JOB, first.token)], &[first.claim]);
+        assert_eq!(current(&running), Some(3));
+        assert!(!running.take_ended().contains(&second.claim));
+
+        running.end([(JOB, second.token)], &[]);
+        assert_eq!((current(&running), running.take_ended()), (None, vec![second.claim]));
+    }
+
+    #[test]
+    fn a_claim_whose_answer_comes_late_does_not_replace_a_later_one() {
+        let (running, first, second) = (Running::default(), run(1), run(3));
+        running.begin("other", [second]);
+        running.begin("one", [first]);
+        assert_eq!((current(&running), running.take_ended()), (Some(3), vec![first.claim]));
     }
 }

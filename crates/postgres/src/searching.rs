@@ -34,17 +34,28 @@ pub(crate) struct Found {
     pub(crate) count: Option<u64>,
 }
 
-/// Groups of rows, each with an index in the order of the page, and the filter that is left for them.
+/// Rows in groups, each of which has an index in the order of the page.
 struct Part<'a> {
     rows: Rows<'a>,
-    groups: Option<SelectStatement>,
+    /// What tells the groups, `p`; empty where there are none.
+    groups: Vec<SelectStatement>,
 }
+
+/// Up to so many groups stand in the statement one by one, so that the planner knows how many rows each has.
+const ONE_BY_ONE: usize = 32;
 
 /// Whether the conditions on transitions look at their jobs or events.
 pub(crate) fn looks_at_job(filter: &WhereEvents) -> bool {
     let layout = Tables { schema: "", rows: Rows::Ends };
     let matching = Matching::new(&layout, filter);
     matching.looks_at_job() || matching.looks_at_event()
+}
+
+/// Whether the conditions on jobs look at more than their states, so that the jobs themselves are needed.
+pub(crate) fn looks_beyond_states(filter: &WhereEvents) -> bool {
+    let layout = Tables { schema: "", rows: Rows::Jobs };
+    let matching = Matching::new(&layout, filter);
+    matching.looks_at_job() || matching.looks_at_event() || matching.looks_at_transition()
 }
 
 /// The events that match.
@@ -56,16 +67,23 @@ pub(crate) async fn events(
     let mut rest = filter.clone();
     let mut sources = std::mem::take(&mut rest.sources_in);
     if sources.is_empty() {
-        let part = Part { rows: Rows::Events, groups: None };
+        let part = Part { rows: Rows::Events, groups: Vec::new() };
         return found(session, schema, filter, &rest, Entries::Events, &[part]).await;
     }
     sources.sort_unstable();
     sources.dedup();
-    let sources = array(ArrayType::String, sources.into_iter().map(Value::from));
-    let groups = Query::select()
-        .expr_as(Expr::cust_with_exprs("unnest($1::text[])", [sources]), "source")
-        .take();
-    let part = Part { rows: Rows::EventsOfSource, groups: Some(groups) };
+    let groups = if sources.len() <= ONE_BY_ONE {
+        let of_source = |source: String| {
+            let source = Expr::cust_with_exprs("$1::text", [Expr::val(source)]);
+            Query::select().expr_as(source, "source").take()
+        };
+        sources.into_iter().map(of_source).collect()
+    } else {
+        let sources = array(ArrayType::String, sources.into_iter().map(Value::from));
+        let sources = Expr::cust_with_exprs("unnest($1::text[])", [sources]);
+        vec![Query::select().expr_as(sources, "source").take()]
+    };
+    let part = Part { rows: Rows::EventsOfSource, groups };
     found(session, schema, filter, &rest, Entries::Events, &[part]).await
 }
 
@@ -77,26 +95,13 @@ pub(crate) async fn jobs(
     filter: &WhereEvents,
 ) -> Outcome<Found> {
     let Some(grouping) = Grouping::of(filter) else {
-        let part = Part { rows: Rows::Jobs, groups: None };
+        let part = Part { rows: Rows::Jobs, groups: Vec::new() };
         return found(session, schema, filter, filter, Entries::Jobs, &[part]).await;
     };
     queues.refresh(session).await?;
     let queues = queues.picked(|queue| grouping.takes(queue));
     let unfinished = grouping.unfinished();
-    let finished = grouping.finished();
-    let mut parts = Vec::new();
-    if grouping.takes_every_status() {
-        parts.push(Part { rows: Rows::JobsOfQueue, groups: Some(groups(&queues, None)) });
-    } else {
-        if !unfinished.is_empty() {
-            let rows = Rows::Unfinished(&unfinished);
-            parts.push(Part { rows, groups: Some(groups(&queues, None)) });
-        }
-        if !finished.is_empty() {
-            let groups = groups(&queues, Some(&finished));
-            parts.push(Part { rows: Rows::Finished, groups: Some(groups) });
-        }
-    }
+    let parts = grouping.parts(&queues, &unfinished);
     if queues.is_empty() || parts.is_empty() {
         let count = (filter.count != Count::None).then_some(0);
         return Ok(Found { keys: Vec::new(), count });
@@ -119,7 +124,7 @@ pub(crate) async fn transitions(
     filter: &WhereEvents,
 ) -> Outcome<Found> {
     let parts = [Rows::Firsts, Rows::Starts, Rows::Ends, Rows::Runs];
-    let parts = parts.map(|rows| Part { rows, groups: None });
+    let parts = parts.map(|rows| Part { rows, groups: Vec::new() });
     found(session, schema, filter, filter, Entries::Transitions, &parts).await
 }
 
@@ -220,6 +225,24 @@ impl<'a> Grouping<'a> {
         self.statuses.len() == Status::ALL.len()
     }
 
+    /// The parts that a search for jobs of these queues goes through.
+    fn parts<'b>(&self, queues: &[QueueNumber], unfinished: &'b [Status]) -> Vec<Part<'b>> {
+        if self.takes_every_status() {
+            return vec![Part { rows: Rows::JobsOfQueue, groups: groups(queues, None) }];
+        }
+        let finished = self.finished();
+        let mut parts = Vec::new();
+        if !unfinished.is_empty() {
+            let rows = Rows::Unfinished(unfinished);
+            parts.push(Part { rows, groups: groups(queues, None) });
+        }
+        if !finished.is_empty() {
+            let groups = groups(queues, Some(&finished));
+            parts.push(Part { rows: Rows::Finished, groups });
+        }
+        parts
+    }
+
     fn unfinished(&self) -> Vec<Status> {
         UNFINISHED.into_iter().filter(|status| self.statuses.contains(status)).collect()
     }
@@ -230,23 +253,35 @@ impl<'a> Grouping<'a> {
 }
 
 /// The groups of some queues, or of each of them with each of some states.
-fn groups(queues: &[QueueNumber], statuses: Option<&[Status]>) -> SelectStatement {
-    let pairs: Vec<(QueueNumber, Option<Status>)> = match statuses {
-        None => queues.iter().map(|queue| (*queue, None)).collect(),
-        Some(statuses) => queues
-            .iter()
-            .flat_map(|queue| statuses.iter().map(move |status| (*queue, Some(*status))))
-            .collect(),
-    };
-    let queues = array(ArrayType::Int, pairs.iter().map(|(queue, _)| Value::from(*queue)));
-    let mut select = Query::select();
-    select.expr_as(Expr::cust_with_exprs("unnest($1::int4[])", [queues]), "queue");
-    if statuses.is_some() {
-        let statuses = pairs.iter().filter_map(|(_, status)| status.map(number));
-        let statuses = array(ArrayType::SmallInt, statuses.map(Value::from));
-        select.expr_as(Expr::cust_with_exprs("unnest($1::int2[])", [statuses]), "status");
+fn groups(queues: &[QueueNumber], statuses: Option<&[Status]>) -> Vec<SelectStatement> {
+    let numbers = |status: &Status| Some(number(*status));
+    let statuses: Vec<Option<i16>> =
+        statuses.map_or(vec![None], |statuses| statuses.iter().map(numbers).collect());
+    let pairs: Vec<(QueueNumber, Option<i16>)> = queues
+        .iter()
+        .flat_map(|queue| statuses.iter().map(move |status| (*queue, *status)))
+        .collect();
+    if pairs.len() <= ONE_BY_ONE {
+        let of_pair = |(queue, status): (QueueNumber, Option<i16>)| {
+            let mut group = Query::select();
+            group.expr_as(Expr::cust_with_exprs("$1::int4", [Expr::val(queue)]), "queue");
+            if let Some(status) = status {
+                group.expr_as(Expr::cust_with_exprs("$1::int2", [Expr::val(status)]), "status");
+            }
+            group
+        };
+        return pairs.into_iter().map(of_pair).collect();
     }
-    select
+    let queues = array(ArrayType::Int, pairs.iter().map(|(queue, _)| Value::from(*queue)));
+    let statuses: Vec<Value> =
+        pairs.iter().filter_map(|(_, status)| status.map(Value::from)).collect();
+    let mut all = Query::select();
+    all.expr_as(Expr::cust_with_exprs("unnest($1::int4[])", [queues]), "queue");
+    if !statuses.is_empty() {
+        let statuses = array(ArrayType::SmallInt, statuses);
+        all.expr_as(Expr::cust_with_exprs("unnest($1::int2[])", [statuses]), "status");
+    }
+    vec![all]
 }
 
 /// Runs a search over parts. `rest` is what of the filter is left to be looked at in each row.
@@ -258,6 +293,31 @@ async fn found(
     entries: Entries,
     parts: &[Part<'_>],
 ) -> Outcome<Found> {
+    let Statements { page, count } = statements(schema, filter, rest, entries, parts);
+    let keys = keys(&run(session, &page).await?)?;
+    let count = match count {
+        None => None,
+        Some(count) => {
+            let rows = run(session, &count).await?;
+            Some(Columns::of(&rows[0]).number()?)
+        }
+    };
+    Ok(Found { keys, count })
+}
+
+/// The statements of a search.
+struct Statements {
+    page: SelectStatement,
+    count: Option<SelectStatement>,
+}
+
+fn statements(
+    schema: &str,
+    filter: &WhereEvents,
+    rest: &WhereEvents,
+    entries: Entries,
+    parts: &[Part<'_>],
+) -> Statements {
     let limit = filter.limit.unwrap_or(blacksmith_store_core::DEFAULT_PAGE_LIMIT);
     let offset = filter.offset.unwrap_or(0);
     // Each part gives all that the page may need of it.
@@ -268,14 +328,14 @@ async fn found(
     for part in parts {
         let layout = Tables { schema, rows: part.rows };
         let Search { keys, count, .. } = search(&layout, &deep, entries);
-        append(&mut pages, of_groups(part, keys, &["id", "sequence"][..key_columns(entries)]));
+        let columns = &["id", "sequence"][..key_columns(entries)];
+        of_groups(part, &keys, columns).for_each(|page| append(&mut pages, page));
         if let Some(mut count) = count {
             let mut named = Query::select();
             named.expr_as(Expr::cust("c.count"), "n").from_subquery(count.take(), "c");
-            append(&mut counts, of_groups(part, named, &["n"]));
+            of_groups(part, &named, &["n"]).for_each(|count| append(&mut counts, count));
         }
     }
-    let pages = pages.expect("a search has parts");
     let order = match filter.order {
         Order::Newest => blacksmith_store_sql::sea_query::Order::Desc,
         Order::Oldest => blacksmith_store_sql::sea_query::Order::Asc,
@@ -284,48 +344,47 @@ async fn found(
     let order_by = if by_sequence { "v.sequence" } else { "v.id" };
     let page = Query::select()
         .expr(Expr::cust("v.id"))
-        .from_subquery(pages, "v")
+        .from_subquery(pages.expect("a search has parts"), "v")
         .order_by_expr(Expr::cust(order_by), order)
         .limit(limit + 1)
         .offset(offset)
         .take();
-    let keys = keys(&run(session, &page).await?)?;
-    let count = match counts {
-        None => None,
-        Some(counts) => {
-            let total = Query::select()
-                .expr(Expr::cust("coalesce(sum(v.n), 0)::int8"))
-                .from_subquery(counts, "v")
-                .take();
-            let rows = run(session, &total).await?;
-            Some(Columns::of(&rows[0]).number()?)
-        }
+    let total = |counts| {
+        Query::select()
+            .expr(Expr::cust("coalesce(sum(v.n), 0)::int8"))
+            .from_subquery(counts, "v")
+            .take()
     };
-    Ok(Found { keys, count })
+    Statements { page, count: counts.map(total) }
 }
 
 fn key_columns(entries: Entries) -> usize {
     if entries == Entries::Transitions { 2 } else { 1 }
 }
 
-/// A statement for each of the groups of a part.
-fn of_groups(
-    part: &Part<'_>,
-    statement: SelectStatement,
-    columns: &[&'static str],
-) -> SelectStatement {
-    let mut select = Query::select();
-    select.columns(columns.iter().map(|column| ("c", *column)));
-    match &part.groups {
-        None => select.from_subquery(statement, "c"),
-        Some(groups) => select.from_subquery(groups.clone(), "p").join_lateral(
-            JoinType::InnerJoin,
-            statement,
-            "c",
-            Expr::cust("true"),
-        ),
+/// The statement for each of the groups of a part, or the statement itself where there are none.
+fn of_groups<'a>(
+    part: &'a Part<'_>,
+    statement: &'a SelectStatement,
+    columns: &'a [&'static str],
+) -> impl Iterator<Item = SelectStatement> + 'a {
+    let select = || {
+        let mut select = Query::select();
+        select.columns(columns.iter().map(|column| ("c", *column)));
+        select
     };
-    select
+    let alone = part.groups.is_empty().then(|| {
+        let mut select = select();
+        select.from_subquery(statement.clone(), "c");
+        select
+    });
+    alone.into_iter().chain(part.groups.iter().map(move |group| {
+        let mut select = select();
+        let of_group = statement.clone();
+        select.from_subquery(group.clone(), "p");
+        select.join_lateral(JoinType::InnerJoin, of_group, "c", Expr::cust("true"));
+        select
+    }))
 }
 
 fn append(all: &mut Option<SelectStatement>, part: SelectStatement) {
@@ -368,7 +427,42 @@ fn keys(rows: &[tokio_postgres::Row]) -> Outcome<Vec<Key>> {
 
 /// Runs a statement that was built.
 async fn run(session: &Session<'_>, select: &SelectStatement) -> Outcome<Vec<tokio_postgres::Row>> {
+    run_after("", session, select).await
+}
+
+/// The plan of the statement that finds the keys of jobs.
+#[cfg(test)]
+pub(crate) async fn plan_of_jobs(
+    session: &Session<'_>,
+    schema: &str,
+    queues: &Queues,
+    filter: &WhereEvents,
+) -> Outcome<String> {
+    queues.refresh(session).await?;
+    let page = match Grouping::of(filter) {
+        None => {
+            let part = Part { rows: Rows::Jobs, groups: Vec::new() };
+            statements(schema, filter, filter, Entries::Jobs, &[part]).page
+        }
+        Some(grouping) => {
+            let queues = queues.picked(|queue| grouping.takes(queue));
+            let unfinished = grouping.unfinished();
+            let parts = grouping.parts(&queues, &unfinished);
+            statements(schema, filter, &grouping.rest, Entries::Jobs, &parts).page
+        }
+    };
+    let rows = run_after("EXPLAIN ANALYZE ", session, &page).await?;
+    let lines: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+    Ok(lines.join("\n"))
+}
+
+async fn run_after(
+    words: &str,
+    session: &Session<'_>,
+    select: &SelectStatement,
+) -> Outcome<Vec<tokio_postgres::Row>> {
     let (text, values) = select.build(PostgresQueryBuilder);
+    let text = format!("{words}{text}");
     let values: Vec<(Box<dyn ToSql + Send + Sync>, Type)> =
         values.into_iter().map(bound).collect::<Result<_, StoreError>>()?;
     let parameters: Vec<(Parameter<'_>, Type)> =

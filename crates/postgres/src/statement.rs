@@ -15,10 +15,20 @@ struct Source {
     types: &'static [Type],
     /// The limit that replaces the one in the text: the planner needs a number there, near what is really asked for.
     limit: Option<&'static str>,
+    /// Whether it reads small tables alone, in any way.
+    is_small: bool,
 }
 
+/// How a transaction begins whose statements find rows by indexes, whatever the planner thinks of the tables.
+///
+/// A queue is empty most of the time, and then reading its table from end to end is the cheapest way. That plan is kept for a
+/// minute or more, in which hundreds of thousands of jobs may come. These settings end with the transaction, so nothing is
+/// left behind in a connection that a pooler gives to others. Costs that are made up must not start the compiler.
+pub(crate) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL enable_seqscan = off; \
+     SET LOCAL enable_bitmapscan = off; SET LOCAL jit = off";
+
 macro_rules! statements {
-    ($($name:ident = $file:literal $(limit $limit:literal)? [$($type:ident),*];)*) => {
+    ($($name:ident = $file:literal $(($small:ident))? $(limit $limit:literal)? [$($type:ident),*];)*) => {
         #[allow(non_camel_case_types, clippy::upper_case_acronyms, reason = "it numbers the constants below")]
         enum Number { $($name),* }
 
@@ -30,16 +40,19 @@ macro_rules! statements {
             sql: include_str!(concat!("sql/", $file, ".sql")),
             types: &[$(Type::$type),*],
             limit: statements!(@limit $($limit)?),
+            is_small: statements!(@small $($small)?),
         }),*];
     };
+    (@small) => { false };
+    (@small small) => { true };
     (@limit) => { None };
     (@limit $limit:literal) => { Some($limit) };
 }
 
 statements! {
-    NOW = "now" [];
-    QUEUES = "queues" [];
-    QUEUES_ADD = "queues_add" [TEXT_ARRAY, TEXT_ARRAY];
+    NOW = "now" (small) [];
+    QUEUES = "queues" (small) [];
+    QUEUES_ADD = "queues_add" (small) [TEXT_ARRAY, TEXT_ARRAY];
     INSERT = "insert" [
         INT2_ARRAY, BYTEA_ARRAY, TEXT_ARRAY, TEXT_ARRAY, TEXT_ARRAY, BYTEA_ARRAY, BYTEA_ARRAY, TIMESTAMPTZ_ARRAY,
         TIMESTAMPTZ_ARRAY, BYTEA_ARRAY,
@@ -87,13 +100,13 @@ statements! {
     EXPIRING = "expiring" [INT4_ARRAY, TIMESTAMPTZ_ARRAY, TIMESTAMPTZ_ARRAY, BYTEA_ARRAY, BYTEA_ARRAY, INT8];
     EXPIRE = "expire" [INT4_ARRAY, BYTEA_ARRAY, BYTEA_ARRAY, TIMESTAMPTZ_ARRAY, TEXT_ARRAY, TEXT, TIMESTAMPTZ];
     CLAIMS_FORGET = "claims_forget" [BYTEA_ARRAY];
-    PAUSE = "pause" [BYTEA, TEXT, TEXT, TEXT, TEXT, TIMESTAMPTZ];
-    PAUSE_BY_ID = "pause_by_id" [BYTEA];
-    PAUSES_FORGET = "pauses_forget" [TIMESTAMPTZ];
-    PAUSES = "pauses" [];
-    RESUME = "resume" [BYTEA, TIMESTAMPTZ];
+    PAUSE = "pause" (small) [BYTEA, TEXT, TEXT, TEXT, TEXT, TIMESTAMPTZ];
+    PAUSE_BY_ID = "pause_by_id" (small) [BYTEA];
+    PAUSES_FORGET = "pauses_forget" (small) [TIMESTAMPTZ];
+    PAUSES = "pauses" (small) [];
+    RESUME = "resume" (small) [BYTEA, TIMESTAMPTZ];
     STATS = "stats" [TIMESTAMPTZ];
-    FOLD = "fold" [];
+    FOLD = "fold" (small) [];
     PURGE_LOCK_EVENTS = "purge_lock_events" [BYTEA_ARRAY];
     PURGE_LOCK_JOBS = "purge_lock_jobs" [BYTEA_ARRAY];
     PURGE_DELETE = "purge_delete" [BYTEA_ARRAY, INT4_ARRAY, BYTEA_ARRAY];
@@ -106,6 +119,11 @@ impl Statement {
     /// The types of its parameters.
     pub(crate) fn types(self) -> &'static [Type] {
         SOURCES[self.0].types
+    }
+
+    /// Whether it reads small tables alone, so that its plan does not matter.
+    pub(crate) fn is_small(self) -> bool {
+        SOURCES[self.0].is_small
     }
 
     /// The claim whose number in the text is the least that is not below `most`, what one queue may give.

@@ -108,7 +108,7 @@ async fn a_late_job_is_claimed_in_time_although_there_is_a_backlog() -> Result {
             let (id, at) = next.expect("the worker works");
             seen.insert(id, at);
         };
-        println!("open for {open:?}: claimed {wait:?} after its commit");
+        eprintln!("open for {open:?}: claimed {wait:?} after its commit");
         assert!(wait <= bound, "open for {open:?}: claimed {wait:?} after its commit");
     }
     goes_on.store(false, Ordering::Relaxed);

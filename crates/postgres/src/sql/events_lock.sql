@@ -1,2 +1,7 @@
 -- Keeps events from being purged until jobs were added to them.
-SELECT e.id FROM blacksmith_store.events e WHERE e.id = ANY ($1::bytea[]) ORDER BY e.id FOR KEY SHARE
+SELECT e.id
+FROM unnest((SELECT $1::bytea[])) AS x (id)
+JOIN blacksmith_store.events e ON e.id = x.id
+WHERE length(x.id) = 20
+ORDER BY e.id
+FOR KEY SHARE OF e

@@ -12,7 +12,8 @@ SELECT j.id AS job_id, j.event_id, q.destination, q.action, j.version AS job_ver
     CASE WHEN l.status = 2 THEN l.tr_at ELSE coalesce(g.end_at, j.first_at) END AS created_at,
     CASE WHEN l.status = 2 THEN NULL WHEN g.end_id IS NULL THEN j.run_at ELSE g.run_at END AS run_at,
     CASE WHEN l.status = 2 THEN k.actor WHEN g.end_id IS NULL THEN j.first_actor ELSE g.actor END AS actor
-FROM blacksmith_store.jobs j
+FROM unnest((SELECT $1::bytea[])) AS x (id)
+JOIN blacksmith_store.jobs j ON j.event_id = x.id
 JOIN blacksmith_store.queues q ON q.id = j.queue
 LEFT JOIN blacksmith_store.live l ON l.queue = j.queue AND l.job_id = j.id
 LEFT JOIN LATERAL (
@@ -25,5 +26,5 @@ LEFT JOIN LATERAL (
 LEFT JOIN LATERAL (
     SELECT k.actor FROM blacksmith_store.claims k WHERE k.id <= l.tr_id ORDER BY k.id DESC LIMIT 1
 ) k ON l.status = 2
-WHERE j.event_id = ANY ($1::bytea[])
+WHERE length(x.id) = 20
 ORDER BY j.event_id, j.id

@@ -15,7 +15,9 @@ WITH x AS MATERIALIZED (
     DELETE FROM blacksmith_store.jobs j USING x WHERE j.id = x.id
     RETURNING j.id, j.queue
 ), e AS (
-    DELETE FROM blacksmith_store.events e WHERE e.id = ANY ($1::bytea[])
+    DELETE FROM blacksmith_store.events e
+    USING unnest((SELECT $1::bytea[])) AS x (id)
+    WHERE length(x.id) = 20 AND e.id = x.id
     RETURNING 1
 ), ends AS (
     SELECT DISTINCT ON (g.job_id) g.job_id, g.queue, g.after AS status

@@ -1,1 +1,6 @@
-SELECT e.id, e.ingested_at FROM blacksmith_store.events e WHERE e.id = ANY ($1::bytea[]) ORDER BY e.id FOR UPDATE
+SELECT e.id, e.ingested_at
+FROM unnest((SELECT $1::bytea[])) AS x (id)
+JOIN blacksmith_store.events e ON e.id = x.id
+WHERE length(x.id) = 20
+ORDER BY e.id
+FOR UPDATE OF e

@@ -1,1 +1,6 @@
-SELECT j.id, j.event_id, j.queue FROM blacksmith_store.jobs j WHERE j.event_id = ANY ($1::bytea[]) ORDER BY j.id FOR UPDATE
+SELECT j.id, j.event_id, j.queue
+FROM unnest((SELECT $1::bytea[])) AS x (id)
+JOIN blacksmith_store.jobs j ON j.event_id = x.id
+WHERE length(x.id) = 20
+ORDER BY j.id
+FOR UPDATE OF j
