@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use blacksmith_store_core::{
     Added, Appended, Bytes, Change, ChangeOutcome, Event, Job, JobId, Timestamp, Toolkit,
-    Transition,
+    Transition, TransitionId,
 };
 use futures_util::future::BoxFuture;
 
@@ -238,7 +238,7 @@ impl Inner {
         session: &Session<'_>,
         changes: &[Change],
         now: Timestamp,
-    ) -> Outcome<(Vec<ChangeOutcome>, Vec<JobId>)> {
+    ) -> Outcome<(Vec<ChangeOutcome>, Vec<(JobId, TransitionId)>)> {
         let mut ledger = Ledger::read(session, changes).await?;
         check_events(changes, &ledger)?;
         let mut writes = Writes::default();

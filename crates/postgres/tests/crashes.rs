@@ -115,9 +115,10 @@ async fn a_killed_server_has_all_that_it_acknowledged_and_nothing_half() -> Resu
             .get(0);
         assert_eq!(half, 0, "there are events with a part of their jobs");
         invariants::check(&client).await;
-        assert!(!acknowledged.events.is_empty());
         total += acknowledged.events.len();
     }
+    // A busy machine may acknowledge nothing before one of the crashes, but not before all of them.
+    assert!(total > 0);
     eprintln!("{CRASHES} crashes, {total} acknowledged events");
     Ok(())
 }
