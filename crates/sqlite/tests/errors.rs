@@ -42,6 +42,11 @@ fn secret_events(toolkit: &Toolkit, count: usize, bytes: usize) -> Vec<Event> {
     events(toolkit, count).into_iter().map(add).collect()
 }
 
+/// Says so even though the test passes, whose printing the harness keeps to itself.
+fn not_tested(why: &str) {
+    writeln!(std::io::stderr(), "NOT TESTED: {why}").expect("standard error");
+}
+
 async fn opening_fails(options: Options) -> StoreError {
     match open(options).await {
         Ok(_) => panic!("the store opened"),
@@ -242,9 +247,7 @@ fn a_read_only_folder_is_a_configuration_error() {
         let path = folder.file("hunter2");
         fs::create_dir(&path).expect("a folder");
         let Some(_locked) = Locked::new(&path) else {
-            eprintln!(
-                "NOT TESTED: this environment cannot make a folder read-only for the superuser"
-            );
+            not_tested("this environment cannot make a folder read-only for the superuser");
             return;
         };
         let error = opening_fails(at(&path.join("store.db"))).await;
@@ -306,7 +309,7 @@ fn a_full_disk_is_unavailable_and_nothing_changes() -> Result<()> {
         let path = folder.file("hunter2");
         fs::create_dir(&path).expect("a folder");
         let Some(_disk) = SmallDisk::mount(&path, "4m") else {
-            eprintln!("NOT TESTED: this environment cannot mount a small disk");
+            not_tested("this environment cannot mount a small disk");
             return Ok(());
         };
         let options = at(&path.join("store.db"));
@@ -340,7 +343,7 @@ fn a_store_cannot_be_made_on_a_full_disk() {
         let path = folder.file("hunter2");
         fs::create_dir(&path).expect("a folder");
         let Some(_disk) = SmallDisk::mount(&path, "64k") else {
-            eprintln!("NOT TESTED: this environment cannot mount a small disk");
+            not_tested("this environment cannot mount a small disk");
             return;
         };
         fs::write(path.join("rest"), vec![0; 64 << 10]).expect("the rest of the disk");
