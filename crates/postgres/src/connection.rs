@@ -38,7 +38,7 @@ pub(crate) struct Database {
     texts: Texts,
     prepared_statements: bool,
     address: String,
-    /// How to ask the server to stop a statement; a connector of the caller's has no such way.
+    /// How to ask the server to stop a statement; none where that is not possible, or not safe.
     canceller: Option<Tls>,
 }
 
@@ -51,9 +51,11 @@ impl Database {
         settings: &Settings,
         connector: Option<Arc<dyn Connect>>,
     ) -> Result<Self, StoreError> {
-        let mut config = settings.config.clone();
-        config.ssl_mode(settings.tls.mode());
-        let canceller = connector.is_none().then(|| settings.tls.clone());
+        let config = settings.config.clone();
+        // PgBouncer before 1.19 may die of a cancellation whose client is gone by the time it is handed on; it ends the
+        // server's connection when it loses the client.
+        let may_cancel = connector.is_none() && settings.prepared_statements;
+        let canceller = may_cancel.then(|| settings.tls.clone());
         let connector =
             connector.unwrap_or_else(|| Arc::new(Connector { tls: settings.tls.clone() }));
         let address = address(&config);

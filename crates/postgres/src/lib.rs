@@ -23,7 +23,7 @@
 //! | --- | --- | --- |
 //! | `schema` | `blacksmith_store` | the schema that holds the store |
 //! | `pool_size` | 10 | connections opened at most, beside the one that listens |
-//! | `listen` | `on` | whether processes wake each other up by LISTEN and NOTIFY, on a connection of its own; a pooler in transaction mode does not carry that |
+//! | `listen` | `on` | whether processes wake each other up by LISTEN and NOTIFY, on a connection of its own: `on`, `off`, or where that connection leads, a secret like the other one. A pooler in transaction mode does not carry it, the server itself does |
 //! | `prepared_statements` | `on` | to be `off` behind a pooler in transaction mode that does not keep prepared statements: PgBouncer before 1.21, or without `max_prepared_statements` |
 //!
 //! # How it is laid out

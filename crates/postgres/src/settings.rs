@@ -29,10 +29,19 @@ pub(crate) struct Settings {
     pub(crate) tls: Tls,
     pub(crate) schema: String,
     pub(crate) pool_size: usize,
-    /// Whether other processes are told of new work, and listened to.
-    pub(crate) listen: bool,
+    /// How other processes are heard.
+    pub(crate) listen: Listen,
     /// Whether statements are prepared once a connection.
     pub(crate) prepared_statements: bool,
+}
+
+/// How a store hears of what other processes commit.
+#[derive(Clone)]
+pub(crate) enum Listen {
+    /// Not at all, and it tells them nothing.
+    Off,
+    /// By a connection of its own to this place.
+    On(Box<(Config, Tls)>),
 }
 
 impl Settings {
@@ -47,26 +56,39 @@ impl Settings {
                 "the adapter \"postgres\" needs a connection: a URL such as postgres://user@host/database",
             ));
         };
-        let (connection, tls) = TlsMode::taken_from(connection)?;
-        // The parser's own words may repeat a part of the text, and so of a password.
-        let mut config = Config::from_str(&connection).map_err(|_| {
-            StoreError::config(
-                "the connection is no connection string of PostgreSQL: write a URL such as \
-                 postgres://user:password@host:5432/database, with what is special in a password as %40, or pairs such as \
-                 host=… user=… dbname=…",
-            )
-        })?;
+        let (config, tls) = place("the connection", connection)?;
         let text = |key: &str| options.context.get(key).map(String::as_str);
-        complete(&mut config);
+        let listen = match text("listen") {
+            None | Some("on" | "true") => Listen::On(Box::new((config.clone(), tls.clone()))),
+            Some("off" | "false") => Listen::Off,
+            Some(other) => Listen::On(Box::new(place("`context.listen`", other)?)),
+        };
         Ok(Self {
             config,
-            tls: Tls::new(&tls)?,
+            tls,
             schema: schema(text("schema").unwrap_or(DEFAULT_SCHEMA))?,
             pool_size: pool_size(text("pool_size"))?,
-            listen: switch("listen", text("listen"))?,
+            listen,
             prepared_statements: switch("prepared_statements", text("prepared_statements"))?,
         })
     }
+}
+
+/// Where a connection string leads, and how connections are protected. It is a secret, and so are the parser's own words, which
+/// may repeat a part of it.
+fn place(what: &str, connection: &str) -> Result<(Config, Tls)> {
+    let (connection, mode) = TlsMode::taken_from(connection)?;
+    let mut config = Config::from_str(&connection).map_err(|_| {
+        StoreError::config(format!(
+            "{what} is no connection string of PostgreSQL: write a URL such as \
+             postgres://user:password@host:5432/database, with what is special in a password as %40, or pairs such as \
+             host=… user=… dbname=…"
+        ))
+    })?;
+    complete(&mut config);
+    let tls = Tls::new(&mode)?;
+    config.ssl_mode(tls.mode());
+    Ok((config, tls))
 }
 
 /// Fills in what the connection string leaves open.
@@ -144,7 +166,7 @@ mod tests {
         let settings = settings("postgres://me@/d", &[])?;
         assert_eq!(settings.schema, "blacksmith_store");
         assert_eq!(settings.pool_size, 10);
-        assert!(settings.listen && settings.prepared_statements);
+        assert!(matches!(settings.listen, Listen::On(_)) && settings.prepared_statements);
         assert_eq!(settings.config.get_connect_timeout(), Some(&Duration::from_secs(10)));
         Ok(())
     }

@@ -17,7 +17,7 @@ use crate::{
     ending::Outcomes,
     queues::Queues,
     running::Running,
-    settings::Settings,
+    settings::{Listen, Settings},
     sharing::Lane,
     wakeups::Bell,
     watermark::Watermarks,
@@ -50,8 +50,8 @@ impl PostgresStore {
         has_connector: bool,
     ) -> Self {
         let database = Arc::new(database);
-        let is_heard = settings.listen && !has_connector;
-        let bell = Bell::new(Arc::clone(&database), &settings, is_heard);
+        let listen = if has_connector { Listen::Off } else { settings.listen };
+        let bell = Bell::new(Arc::clone(&database), &settings.schema, listen);
         let inner = Inner {
             database,
             schema: settings.schema,

@@ -28,7 +28,7 @@ use tokio_postgres::{
 use crate::{
     connection::{Database, patience, unanswered},
     error::{Chain, Failure, Outcome},
-    settings::{Settings, address},
+    settings::{Listen, address},
     tls::Tls,
 };
 
@@ -66,20 +66,22 @@ struct Others {
 
 impl Bell {
     /// A bell that is heard by other processes, or by this one alone.
-    pub(crate) fn new(database: Arc<Database>, settings: &Settings, is_heard: bool) -> Self {
-        let mut config = settings.config.clone();
-        config.ssl_mode(settings.tls.mode());
-        let others = is_heard.then(|| {
-            Arc::new(Others {
-                database,
-                config,
-                tls: settings.tls.clone(),
-                schema: settings.schema.clone(),
-                is_pending: AtomicBool::new(false),
-                last_sent: Mutex::new(None),
-                is_listening: tokio::sync::Mutex::new(false),
-            })
-        });
+    pub(crate) fn new(database: Arc<Database>, schema: &str, listen: Listen) -> Self {
+        let others = match listen {
+            Listen::Off => None,
+            Listen::On(place) => {
+                let (config, tls) = *place;
+                Some(Arc::new(Others {
+                    database,
+                    config,
+                    tls,
+                    schema: schema.to_owned(),
+                    is_pending: AtomicBool::new(false),
+                    last_sent: Mutex::new(None),
+                    is_listening: tokio::sync::Mutex::new(false),
+                }))
+            }
+        };
         Self { rings: watch::Sender::new(()), others }
     }
 

@@ -8,7 +8,7 @@ use std::{sync::Arc, time::Duration};
 use blacksmith_store_core::{
     Clock, ErrorKind, EventId, Job, Options, Pause, Retry, SetClock, Store, StoreError, Toolkit,
 };
-use blacksmith_testing_postgres_server::shared;
+use blacksmith_testing_postgres_server::{Server, Settings, shared};
 
 use support::{Schema, adapters, connect, event, eventually, eventually_blocked};
 
@@ -365,11 +365,12 @@ async fn every_sqlstate_that_a_statement_may_raise_is_mapped() -> Result {
 /// A full disk is a small one: a tablespace on a file system in memory. Only root can mount it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_is_unavailable_and_nothing_is_half_stored() -> Result {
-    let Some(disk) = SmallDisk::mount() else {
+    let server = Server::start_with(&Settings::new())?;
+    let Some(disk) = SmallDisk::mount(&server) else {
         eprintln!("a full disk was not tried: this user cannot mount a small file system");
         return Ok(());
     };
-    let schema = Schema::migrated().await?;
+    let schema = Schema::migrated_at(&server.url("postgres")).await?;
     let client = schema.client().await;
     let tablespace = format!("{}_small", schema.name());
     let location = disk.folder.path().join("space");
@@ -403,11 +404,10 @@ struct SmallDisk {
 }
 
 impl SmallDisk {
-    fn mount() -> Option<Self> {
+    fn mount(server: &Server) -> Option<Self> {
         use std::os::unix::fs::{MetadataExt as _, PermissionsExt, chown};
         // The server was started by this process, so its folder tells its user.
-        let server = shared().socket_folder()?;
-        let user = std::fs::metadata(server).ok()?;
+        let user = std::fs::metadata(server.socket_folder()?).ok()?;
         let folder = tempfile::tempdir_in("/tmp").ok()?;
         let mut mount = std::process::Command::new("mount");
         mount.args(["-t", "tmpfs", "-o", "size=12m", "tmpfs"]).arg(folder.path());

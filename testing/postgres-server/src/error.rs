@@ -16,6 +16,9 @@ pub enum Error {
     /// PostgreSQL refuses to run as root, and there is no other user.
     #[error("PostgreSQL does not run as root, and neither the user postgres nor nobody exists")]
     NoUser,
+    /// No pooler.
+    #[error("PgBouncer was not found: install it (Debian: `apt-get install pgbouncer`)")]
+    NoPooler,
     /// A step failed.
     #[error("{step} failed: {output}")]
     Failed {

@@ -15,12 +15,15 @@
 
 mod binaries;
 mod error;
+mod pooler;
 mod server;
 mod settings;
+mod supervisor;
 mod user;
 
 pub use crate::{
     error::Error,
+    pooler::Pooler,
     server::{Server, shared},
     settings::Settings,
 };

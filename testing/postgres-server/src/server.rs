@@ -1,18 +1,21 @@
 //! The server: found or started, stopped and removed.
 
 use std::{
-    env, fs,
-    io::{BufRead as _, BufReader, Write as _},
-    net::TcpListener,
-    os::unix::process::CommandExt as _,
+    env,
+    ffi::OsString,
+    fs,
     path::{Path, PathBuf},
-    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+    process::Command,
     sync::{Mutex, OnceLock, PoisonError},
     thread,
     time::{Duration, Instant},
 };
 
-use crate::{Error, Settings, binaries, user::User};
+use crate::{
+    Error, Settings, binaries,
+    supervisor::{Supervisor, folder, free_port},
+    user::User,
+};
 
 const USER: &str = "blacksmith";
 const PASSWORD: &str = "only-for-tests";
@@ -35,13 +38,6 @@ struct Started {
     folder: PathBuf,
     port: u16,
     supervisor: Mutex<Supervisor>,
-}
-
-struct Supervisor {
-    // The fields in this order: the supervisor ends when its input does.
-    orders: Option<ChildStdin>,
-    answers: BufReader<ChildStdout>,
-    shell: Child,
 }
 
 /// The server that the tests of one process share, with quick settings.
@@ -162,16 +158,16 @@ impl Kind {
 impl Started {
     fn new(settings: &Settings) -> Result<Self, Error> {
         let binaries = binaries::find()?;
-        // A short path, for a socket's may not have more than some hundred bytes.
-        let base = if Path::new("/tmp").is_dir() { PathBuf::from("/tmp") } else { env::temp_dir() };
-        let made = tempfile::Builder::new().prefix("blacksmith-postgres-").tempdir_in(base);
-        let made = made.map_err(Error::io("make the server's folder"))?;
-        let user = User::of(made.path())?;
-        user.give(made.path())?;
+        let (made, user) = folder("blacksmith-postgres-")?;
         initialize(&binaries, made.path(), user)?;
 
         let port = free_port()?;
-        let supervisor = Supervisor::start(&binaries, made.path(), port, settings, user)?;
+        let mut command: Vec<OsString> = vec![binaries.join("postgres").into()];
+        command.extend(["-D".into(), made.path().join("data").into()]);
+        command.extend(["-p".into(), port.to_string().into(), "-h".into(), "127.0.0.1".into()]);
+        command.extend(["-k".into(), made.path().into()]);
+        command.extend(settings.arguments().into_iter().map(OsString::from));
+        let supervisor = Supervisor::start(made.path(), user, &command)?;
         // From here on the supervisor removes the folder.
         let folder = made.keep();
         let started = Self { folder, port, supervisor: Mutex::new(supervisor) };
@@ -185,7 +181,7 @@ impl Started {
 
     fn order(&self, order: &str) -> Result<(), Error> {
         let mut supervisor = self.supervisor.lock().unwrap_or_else(PoisonError::into_inner);
-        supervisor.order(order)
+        supervisor.ask(order).map(drop)
     }
 
     /// Starts the server and waits until it takes connections.
@@ -236,60 +232,6 @@ enum State {
     Refused,
 }
 
-impl Supervisor {
-    fn start(
-        binaries: &Path,
-        folder: &Path,
-        port: u16,
-        settings: &Settings,
-        user: User,
-    ) -> Result<Self, Error> {
-        let mut command = Command::new("/bin/sh");
-        command
-            .args(["-c", include_str!("supervisor.sh"), "supervisor"])
-            .args([folder, &folder.join("log"), &binaries.join("postgres")])
-            .args(["-D".as_ref(), folder.join("data").as_os_str()])
-            .args(["-p", &port.to_string(), "-h", "127.0.0.1"])
-            .args(["-k".as_ref(), folder.as_os_str()])
-            .args(settings.arguments())
-            .current_dir(folder)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            // An interrupt at the terminal is for the tests; the server ends with them.
-            .process_group(0);
-        let mut shell =
-            user.run(&mut command).spawn().map_err(Error::io("start the supervisor's shell"))?;
-        let (Some(orders), Some(answers)) = (shell.stdin.take(), shell.stdout.take()) else {
-            unreachable!("both pipes were asked for");
-        };
-        Ok(Self { orders: Some(orders), answers: BufReader::new(answers), shell })
-    }
-
-    fn ask(&mut self, order: &str) -> Result<String, Error> {
-        let lost = Error::io("speak to the server's supervisor");
-        let Some(orders) = &mut self.orders else {
-            unreachable!("the pipe is closed by drop alone");
-        };
-        let mut answer = String::new();
-        let spoken = writeln!(orders, "{order}").and_then(|()| self.answers.read_line(&mut answer));
-        spoken.map_err(lost)?;
-        Ok(answer.trim().to_owned())
-    }
-
-    fn order(&mut self, order: &str) -> Result<(), Error> {
-        self.ask(order).map(drop)
-    }
-}
-
-impl Drop for Supervisor {
-    fn drop(&mut self) {
-        drop(self.orders.take());
-        // There is nothing left to do about a shell that cannot be waited for.
-        let _ = self.shell.wait();
-    }
-}
-
 fn initialize(binaries: &Path, folder: &Path, user: User) -> Result<(), Error> {
     let password_file = folder.join("password");
     fs::write(&password_file, PASSWORD).map_err(Error::io("write the server's password"))?;
@@ -309,12 +251,6 @@ fn initialize(binaries: &Path, folder: &Path, user: User) -> Result<(), Error> {
     }
     let output = String::from_utf8_lossy(&output.stderr).into_owned();
     Err(Error::Failed { step: "initdb", output })
-}
-
-/// A port that was free a moment ago.
-fn free_port() -> Result<u16, Error> {
-    let listener = TcpListener::bind("127.0.0.1:0").map_err(Error::io("find a free port"))?;
-    Ok(listener.local_addr().map_err(Error::io("find a free port"))?.port())
 }
 
 #[cfg(test)]
