@@ -12,6 +12,8 @@ use crate::{
         pause::{PauseArgs, ResumeArgs},
         purge::PurgeArgs,
         retry::RetryArgs,
+        show::ShowArgs,
+        top::{self, TopArgs},
         transitions::Transitions,
     },
     context::GlobalFlags,
@@ -47,8 +49,13 @@ pub(crate) enum Command {
     /// Find transitions, the steps in the lives of jobs
     #[command(subcommand)]
     Transitions(Transitions),
+    /// Tell the story of a job: every attempt, how it ended, and what comes next
+    Show(ShowArgs),
     /// Count the jobs of every destination by status
     Stats,
+    /// Watch the counts, and how fast they change
+    #[command(after_long_help = top::COLUMNS)]
+    Top(TopArgs),
     /// Run jobs again, whatever became of them; a filter without --status means failed, unknown and discarded ones
     Retry(RetryArgs),
     /// Give jobs up; a filter without --status means all that wait: failed, unknown, acknowledged and awaiting ones

@@ -58,15 +58,23 @@ fn shown(instant: Option<Timestamp>, format: SecondsFormat) -> String {
     instant.map(|instant| instant.to_rfc3339_opts(format, true)).unwrap_or_default()
 }
 
-/// How long ago, in the two largest units.
-pub(crate) fn age(since: Timestamp, now: Timestamp) -> String {
-    let seconds = u64::try_from((now - since).num_seconds()).unwrap_or(0);
-    let kept = match seconds {
-        0..3_600 => seconds,
-        3_600..86_400 => seconds - seconds % 60,
-        _ => seconds - seconds % 3_600,
+/// A stretch of time in at most two units: `12 ms`, `3.1 s`, `43 min`, `2 h 5 min`.
+pub(crate) fn span(time: TimeDelta) -> String {
+    let milliseconds = time.num_milliseconds().max(0);
+    let seconds = milliseconds / 1_000;
+    let two = |large: i64, large_unit: &str, small: i64, small_unit: &str| match small {
+        0 => format!("{large} {large_unit}"),
+        small => format!("{large} {large_unit} {small} {small_unit}"),
     };
-    humantime::format_duration(Duration::from_secs(kept)).to_string()
+    match seconds {
+        0 => format!("{milliseconds} ms"),
+        1..10 => format!("{seconds}.{} s", milliseconds % 1_000 / 100),
+        10..60 => format!("{seconds} s"),
+        60..600 => two(seconds / 60, "min", seconds % 60, "s"),
+        600..3_600 => format!("{} min", seconds / 60),
+        3_600..86_400 => two(seconds / 3_600, "h", seconds % 3_600 / 60, "min"),
+        _ => two(seconds / 86_400, "d", seconds % 86_400 / 3_600, "h"),
+    }
 }
 
 #[cfg(test)]
@@ -95,10 +103,22 @@ mod tests {
     }
 
     #[test]
-    fn ages_are_short() {
-        let now: Timestamp = "2026-01-31T00:00:00Z".parse().expect("an instant");
-        let ages =
-            [-5, 0, 59, 3_661, 90_061].map(|seconds| age(now - TimeDelta::seconds(seconds), now));
-        assert_eq!(ages, ["0s", "0s", "59s", "1h 1m", "1day 1h"]);
+    fn a_span_has_at_most_two_units() {
+        let told = [-1, 0, 12, 3_199, 59_999, 60_000, 75_000, 2_580_000, 7_500_000, 190_800_000];
+        assert_eq!(
+            told.map(|milliseconds| span(TimeDelta::milliseconds(milliseconds))),
+            [
+                "0 ms",
+                "0 ms",
+                "12 ms",
+                "3.1 s",
+                "59 s",
+                "1 min",
+                "1 min 15 s",
+                "43 min",
+                "2 h 5 min",
+                "2 d 5 h"
+            ]
+        );
     }
 }

@@ -14,6 +14,7 @@
 
 mod actor;
 mod arguments;
+mod board;
 mod commands;
 mod confirm;
 mod context;
@@ -24,6 +25,7 @@ mod filter_flags;
 mod ingest;
 mod instant;
 mod interrupt;
+mod keys;
 mod listing;
 mod moving;
 mod page_flags;
@@ -31,8 +33,10 @@ mod progress;
 mod resend;
 mod route;
 mod run;
+mod screen;
 mod secrets;
 mod store_choice;
+mod story;
 mod table;
 mod terminal;
 #[cfg(all(test, feature = "memory"))]

@@ -44,6 +44,8 @@ pub(crate) struct Table {
     widths: Vec<u16>,
     titles_due: bool,
     is_whole: bool,
+    /// The columns of the screen, where they are known.
+    screen: Option<u16>,
 }
 
 impl Table {
@@ -53,6 +55,7 @@ impl Table {
             widths: vec![0; columns.len()],
             titles_due: true,
             is_whole: false,
+            screen: None,
         }
     }
 
@@ -68,6 +71,7 @@ impl Table {
 
     /// Prints these rows; nothing, not even titles, where there are none.
     pub(crate) fn print(&mut self, rows: &[Vec<String>], terminal: &mut Terminal) -> Result<()> {
+        self.screen = terminal.width;
         for line in self.lines(rows, terminal.shows_output) {
             terminal.print(line)?;
         }
@@ -83,6 +87,9 @@ impl Table {
         table.load_style(NOTHING);
         if on_terminal {
             table.set_content_arrangement(ContentArrangement::Dynamic);
+            if let Some(width) = self.screen {
+                table.set_width(width);
+            }
         } else {
             table.force_no_tty();
         }

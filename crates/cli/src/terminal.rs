@@ -22,6 +22,8 @@ pub(crate) struct Terminal {
     pub(crate) shows_output: bool,
     /// A person reads standard error.
     pub(crate) shows_errors: bool,
+    /// The columns of the screen that standard output goes to, if it is one.
+    pub(crate) width: Option<u16>,
     /// A person can be asked.
     can_ask: bool,
     /// Notes are left out.
@@ -32,12 +34,14 @@ impl Terminal {
     /// The process's own.
     pub(crate) fn of_process() -> Self {
         let shows_errors = io::stderr().is_terminal();
+        let shows_output = io::stdout().is_terminal();
         Self {
             output: Box::new(BufWriter::new(io::stdout())),
             errors: Box::new(io::stderr()),
             answers: Box::new(io::BufReader::new(io::stdin())),
-            shows_output: io::stdout().is_terminal(),
+            shows_output,
             shows_errors,
+            width: size().filter(|_| shows_output).map(|(width, _)| width),
             can_ask: shows_errors && io::stdin().is_terminal(),
             quiet: false,
         }
@@ -56,9 +60,16 @@ impl Terminal {
             answers: Box::new(answers.unwrap_or_default().as_bytes()),
             shows_output: false,
             shows_errors: false,
+            width: None,
             can_ask: answers.is_some(),
             quiet: false,
         }
+    }
+
+    /// The same on a screen of this many columns.
+    #[cfg(all(test, feature = "memory"))]
+    pub(crate) fn on_screen(self, width: u16) -> Self {
+        Self { shows_output: true, width: Some(width), ..self }
     }
 
     /// The same without notes.
@@ -139,6 +150,11 @@ impl Terminal {
             .map_err(|error| Failure::input_output("ask for a confirmation", error))?;
         Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
     }
+}
+
+/// Columns and rows of the screen, if there is one that tells.
+pub(crate) fn size() -> Option<(u16, u16)> {
+    crossterm::terminal::size().ok().filter(|(width, height)| *width > 0 && *height > 0)
 }
 
 fn to_output(error: io::Error) -> Failure {

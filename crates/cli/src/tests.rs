@@ -5,3 +5,5 @@ mod listing;
 mod moving;
 mod pausing;
 mod purging;
+mod story;
+mod watching;

@@ -1,10 +1,9 @@
 //! `blacksmith jobs`
 
 use blacksmith_store::{
-    Count, Job, JobId, Order, Page, Status, Store, StoreError, Toolkit, Transition, WhereEvents,
+    Job, JobId, Page, Status, Store, StoreError, Toolkit, Transition, WhereEvents,
 };
 use clap::{Args, Subcommand};
-use serde::Serialize;
 
 use crate::{
     context::Context,
@@ -15,6 +14,7 @@ use crate::{
     instant::{brief, exact},
     listing::{self, Listed},
     page_flags::PageFlags,
+    story::Story,
     table::{Column, Table},
 };
 
@@ -22,7 +22,7 @@ use crate::{
 pub(crate) enum Jobs {
     /// List the jobs that match
     List(Box<ListArgs>),
-    /// Show a job with every attempt to run it
+    /// Show a job with its payloads and every step; `blacksmith show` tells the same as a story
     Show(ShowArgs),
 }
 
@@ -106,25 +106,18 @@ pub(crate) fn error_text(transition: &Transition) -> String {
     }
 }
 
-/// A job and its whole chain.
-#[derive(Serialize)]
-struct Story<'a> {
-    job: &'a Job,
-    transitions: &'a [Transition],
-}
-
 async fn show(context: &mut Context<'_>, args: &ShowArgs) -> Result<Exit> {
     let store = context.open().await?;
-    let job = store.find_job(&context.toolkit(), args.id).await?;
+    let told = Story::read(&*store, || context.toolkit(), args.id).await?;
+    let job = &told.job;
     let payloads = Payloads { context: job.context.as_ref(), data: job.data.as_ref() };
+    let terminal = &mut context.terminal;
     if let Some(member) = args.raw {
-        payloads.print_raw(member, &mut context.terminal)?;
+        payloads.print_raw(member, terminal)?;
         return Ok(Exit::Done);
     }
-    let transitions = chain(context, &*store, job.id).await?;
-    let terminal = &mut context.terminal;
     if context.json {
-        terminal.print_json(&Story { job: &job, transitions: &transitions })?;
+        terminal.print_json(&told)?;
         return Ok(Exit::Done);
     }
     Details::default()
@@ -135,31 +128,14 @@ async fn show(context: &mut Context<'_>, args: &ShowArgs) -> Result<Exit> {
         .with_optional("version", job.version.as_ref())
         .with("created", exact(job.created_at))
         .with_optional("parent job", job.parent_job_id)
-        .with("status", standing(&job))
+        .with("status", standing(job))
         .with_optional("error", job.transition.as_ref().and_then(|latest| latest.error.as_ref()))
         .print(terminal)?;
     terminal.print("")?;
-    let rows: Vec<_> = transitions.iter().map(step).collect();
+    let rows: Vec<_> = told.transitions.iter().map(step).collect();
     Table::new(STEPS).in_one_portion().print(&rows, terminal)?;
     payloads.print(terminal)?;
     Ok(Exit::Done)
-}
-
-/// Every transition of a job, oldest first.
-async fn chain(context: &Context<'_>, store: &dyn Store, id: JobId) -> Result<Vec<Transition>> {
-    let mut filter = WhereEvents::of_job(id)
-        .with_order(Order::Oldest)
-        .with_count(Count::None)
-        .with_limit(blacksmith_store::MAX_PAGE_LIMIT);
-    let mut transitions = Vec::new();
-    loop {
-        let page = store.find_transitions(&context.toolkit(), filter.clone()).await?;
-        transitions.extend(page.entries);
-        match page.meta.next_cursor {
-            Some(cursor) => filter = filter.with_cursor(cursor),
-            None => return Ok(transitions),
-        }
-    }
 }
 
 /// The columns of a job's chain.

@@ -11,3 +11,4 @@ mod migrating;
 mod operating;
 mod secrets;
 mod shell;
+mod watching;
