@@ -6,6 +6,7 @@ use blacksmith_store::{AvailableAdapters, Migrator, Options, Store, StoreError, 
 use clap::Args;
 
 use crate::{
+    configuration::Configuration,
     failure::{Failure, Result},
     instant,
     store_choice::{StoreFlags, existing_only, is_absent},
@@ -51,6 +52,11 @@ impl<'a> Context<'a> {
     /// The options of the chosen store.
     pub(crate) fn options(&self) -> Result<Options> {
         self.flags.store.options()
+    }
+
+    /// The routes and destinations of the configuration file.
+    pub(crate) fn configuration(&self) -> Result<Configuration> {
+        self.flags.store.configuration()
     }
 
     /// Opens the chosen store, which must be there: who looks into the wrong folder shall not find an empty store.

@@ -16,6 +16,8 @@ mod actor;
 mod arguments;
 mod board;
 mod commands;
+#[allow(dead_code, unused_imports, reason = "`ingest` reads the routes; what delivers will read the rest")]
+mod configuration;
 mod confirm;
 mod context;
 mod details;

@@ -2,8 +2,11 @@
 
 use std::{fmt, str::FromStr};
 
+use serde::Deserialize;
+
 /// `DESTINATION/ACTION`; the first slash separates.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
 pub(crate) struct Route {
     pub(crate) destination: String,
     pub(crate) action: String,
@@ -19,6 +22,20 @@ impl FromStr for Route {
             }
             _ => Err("a route is a destination and an action, as in crm/upsert".to_owned()),
         }
+    }
+}
+
+impl TryFrom<String> for Route {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl fmt::Display for Route {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.destination, self.action)
     }
 }
 

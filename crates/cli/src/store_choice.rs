@@ -8,7 +8,10 @@ use std::{
 use blacksmith_store::{ENV_POSTGRES_URL, Options};
 use clap::Args;
 
-use crate::failure::{Failure, Result};
+use crate::{
+    configuration::Configuration,
+    failure::{Failure, Result},
+};
 
 /// The configuration file that is read where none is named.
 const CONFIG_FILE: &str = "blacksmith.toml";
@@ -48,12 +51,23 @@ impl StoreFlags {
         self.options_in(Path::new("."), |name| std::env::var(name).ok())
     }
 
+    /// The routes and destinations of the configuration file.
+    ///
+    /// # Errors
+    /// As [`options`](Self::options).
+    pub(crate) fn configuration(&self) -> Result<Configuration> {
+        let text = self.read_config(Path::new("."))?;
+        Ok(text
+            .map_or_else(|| Ok(Configuration::default()), |text| Configuration::from_toml(&text))?)
+    }
+
     fn options_in(
         &self,
         folder: &Path,
         lookup: impl Fn(&str) -> Option<String>,
     ) -> Result<Options> {
-        let file = self.read_config(folder)?;
+        let text = self.read_config(folder)?;
+        let file = text.map_or_else(|| Ok(Options::default()), |text| Options::from_toml(&text))?;
         let Some(url) = self.store.as_deref().filter(|url| !url.is_empty()) else {
             if file.from.is_empty() && file.connection.is_none() {
                 let mut options = Options::from_url(DEFAULT_URL)?;
@@ -74,15 +88,16 @@ impl StoreFlags {
         Ok(options)
     }
 
-    fn read_config(&self, folder: &Path) -> Result<Options> {
+    /// The text of the configuration file, if there is one.
+    fn read_config(&self, folder: &Path) -> Result<Option<String>> {
         let path = match &self.config {
             Some(named) => named.clone(),
             None => folder.join(CONFIG_FILE),
         };
         match fs::read_to_string(&path) {
-            Ok(text) => Ok(Options::from_toml(&text)?),
+            Ok(text) => Ok(Some(text)),
             Err(error) if self.config.is_none() && error.kind() == io::ErrorKind::NotFound => {
-                Ok(Options::default())
+                Ok(None)
             }
             Err(error) => Err(Failure::input_output(format!("read {}", path.display()), error)),
         }

@@ -30,6 +30,7 @@ mod schedule;
 mod status;
 mod store;
 mod time;
+mod toml_text;
 mod toolkit;
 mod transition;
 
@@ -63,6 +64,7 @@ pub use crate::{
     status::Status,
     store::Store,
     time::{Timestamp, floor_to_micros, from_micros, is_never, never},
+    toml_text::parse_toml,
     toolkit::{Clock, SetClock, Toolkit},
     transition::Transition,
 };

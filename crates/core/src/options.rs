@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt, time::Duration};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
-use crate::{Result, StoreError, WhereEvents, lenient};
+use crate::{Result, StoreError, WhereEvents, lenient, parse_toml};
 
 /// The environment variable that holds a store's URL.
 pub const ENV_URL: &str = "BLACKSMITH_STORE_URL";
@@ -191,12 +191,7 @@ impl Options {
     /// `Config` for what is not TOML, an unknown member, or `url` beside `from` or `connection`. The text of the document,
     /// which may hold a password, is not repeated.
     pub fn from_toml(text: &str) -> Result<Self> {
-        let document: Document = toml::from_str(text).map_err(|error| {
-            let line = error.span().map(|span| text[..span.start].matches('\n').count() + 1);
-            let place = line.map(|line| format!(" at line {line}")).unwrap_or_default();
-            let reason = without_value(error.message());
-            StoreError::config(format!("the configuration is not right{place}: {reason}"))
-        })?;
+        let document: Document = parse_toml(text)?;
         let Some(table) = document.store else {
             return Ok(Self::default());
         };
@@ -301,13 +296,6 @@ impl fmt::Debug for Options {
             .field("purge", &self.purge)
             .finish()
     }
-}
-
-/// What serde says about a value of the wrong type, without that value: it may be a connection string in the wrong place.
-fn without_value(message: &str) -> &str {
-    let of_value = message.starts_with("invalid type: ") || message.starts_with("invalid value: ");
-    let expected = message.rfind("expected ").filter(|_| of_value);
-    expected.map_or(message, |start| &message[start..])
 }
 
 /// `%41` is `A`.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::{
+    configuration::Routes,
     context::Context,
     exit::Exit,
     failure::{Failure, Result},
@@ -27,8 +28,9 @@ A line is a JSON object:
                           id, version, context, data, run_at
 
 A job without an id gets one that is derived from its event's, its destination and its action, and so do the jobs of \
---to: events with ids may be ingested again, and nothing is added twice. A route of --to adds nothing to an event that \
-brings a job for that destination and action itself. Blank lines are skipped. A member that is not listed here is an \
+routes: events with ids may be ingested again, and nothing is added twice. Routes are those of --to, for every event, and \
+[[routes]] of blacksmith.toml, for those whose source and trigger match. A route adds nothing to an event that has a job \
+for that destination and action already. Blank lines are skipped. A member that is not listed here is an \
 error of its line, for it may be a misspelt one.
 
 Lines that are no events, or that the store refuses, are reported with their number, and the rest goes in: exit code 1.";
@@ -40,10 +42,15 @@ pub(crate) struct IngestArgs {
     file: PathBuf,
     /// Give every event a job for this destination and action; may be given several times
     #[arg(long = "to", value_name = "DESTINATION/ACTION")]
-    routes: Vec<Route>,
+    to: Vec<Route>,
+    /// Leave the routes of the configuration file out
+    #[arg(long)]
+    no_routes: bool,
 }
 
 pub(crate) async fn run(context: &mut Context<'_>, args: &IngestArgs) -> Result<Exit> {
+    let routes = if args.no_routes { Routes::default() } else { context.configuration()?.routes };
+    let routes = routes.and_all(&args.to);
     let input = Input::open(&args.file)?;
     let store = context.open_or_create().await?;
     let interrupt = Interrupt::listen()?;
@@ -54,7 +61,7 @@ pub(crate) async fn run(context: &mut Context<'_>, args: &IngestArgs) -> Result<
         progress: &progress,
         summary: Summary::default(),
     };
-    let mut batches = ingest::read(input, args.routes.clone(), context.toolkit());
+    let mut batches = ingest::read(input, routes, context.toolkit());
     let ended = loop {
         let batch = match interrupt.or(batches.recv()).await {
             Ok(Some(Ok(batch))) => batch,

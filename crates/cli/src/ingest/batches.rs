@@ -15,8 +15,8 @@ use super::{
     lines::{BadLine, Lines, Next},
 };
 use crate::{
+    configuration::Routes,
     failure::{Failure, Result},
-    route::Route,
 };
 
 /// Most lines of a batch.
@@ -86,7 +86,7 @@ impl Input {
 /// in any case.
 pub(crate) fn read(
     input: Input,
-    routes: Vec<Route>,
+    routes: Routes,
     toolkit: Toolkit,
 ) -> mpsc::Receiver<io::Result<Batch>> {
     let (sender, receiver) = mpsc::channel(1);
@@ -102,7 +102,7 @@ pub(crate) fn read(
 
 fn read_all(
     lines: &mut Lines<Box<dyn BufRead + Send>>,
-    routes: &[Route],
+    routes: &Routes,
     toolkit: &Toolkit,
     sender: &mpsc::Sender<io::Result<Batch>>,
 ) -> io::Result<()> {

@@ -8,7 +8,7 @@ use blacksmith_store::{
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::route::Route;
+use crate::{configuration::Routes, route::Route};
 
 /// The members of a line. One that is not known is refused: to ignore a misspelt `sent_at` would lose it in silence.
 #[derive(Deserialize)]
@@ -57,7 +57,7 @@ struct LineJob<'a> {
 ///
 /// # Errors
 /// What is wrong with the line.
-pub(super) fn event(text: &Bytes, routes: &[Route], toolkit: &Toolkit) -> Result<Event, String> {
+pub(super) fn event(text: &Bytes, routes: &Routes, toolkit: &Toolkit) -> Result<Event, String> {
     let line: Line<'_> = serde_json::from_slice(text).map_err(|error| explained(&error))?;
     // A member that a line has is a slice of it; `null` is none.
     let payload = |raw: Option<&RawValue>| raw.map(|raw| text.slice_ref(raw.get().as_bytes()));
@@ -70,6 +70,7 @@ pub(super) fn event(text: &Bytes, routes: &[Route], toolkit: &Toolkit) -> Result
     event.sent_at = line.sent_at;
     event.received_at = line.received_at;
 
+    let mut jobs = Vec::new();
     let mut seen = Seen::default();
     for given in line.jobs.unwrap_or_default() {
         let derived = seen.derive(event.id, &given.destination, &given.action);
@@ -81,14 +82,15 @@ pub(super) fn event(text: &Bytes, routes: &[Route], toolkit: &Toolkit) -> Result
             let first = Transition::first(toolkit.transition_id(), Status::Acknowledged);
             job.transition = Some(first.with_run_at(run_at));
         }
-        event.jobs.push(job);
+        jobs.push(job);
     }
-    for Route { destination, action } in routes {
+    for Route { destination, action } in routes.of(&event.source, &event.trigger) {
         if !seen.has(destination, action) {
             let id = seen.derive(event.id, destination, action);
-            event.jobs.push(Job::new(id, destination, action));
+            jobs.push(Job::new(id, destination, action));
         }
     }
+    event.jobs = jobs;
     let entries = entries(&event);
     if entries > MAX_CALL_ENTRIES {
         let jobs = event.jobs.len();
@@ -139,6 +141,7 @@ mod tests {
     fn parsed(text: &'static str, routes: &[&str]) -> Result<Event, String> {
         let routes: Vec<Route> =
             routes.iter().map(|route| route.parse().expect("a route")).collect();
+        let routes = Routes::default().and_all(&routes);
         event(&Bytes::from_static(text.as_bytes()), &routes, &Toolkit::new())
     }
 
