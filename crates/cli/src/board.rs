@@ -7,22 +7,16 @@ use serde::Serialize;
 
 use crate::{instant::span, table::Column};
 
-/// The columns before those of the statuses.
-const NAMES: [Column; 2] = [Column::whole("DESTINATION"), Column::whole("ACTION")];
-
-/// The columns of the statuses, in their order.
-const STATUSES: [Column; 7] = [
-    Column::number("ACKNOWLEDGED"),
-    Column::number("AWAITING"),
-    Column::number("EXECUTING"),
-    Column::number("SUCCEEDED"),
-    Column::number("FAILED"),
-    Column::number("DISCARDED"),
-    Column::number("UNKNOWN"),
+/// The titles of the statuses: the word, and what a screen has room for.
+const STATUSES: [(&str, &str); 7] = [
+    ("ACKNOWLEDGED", "ACKD"),
+    ("AWAITING", "AWAIT"),
+    ("EXECUTING", "EXEC"),
+    ("SUCCEEDED", "SUCC"),
+    ("FAILED", "FAIL"),
+    ("DISCARDED", "DISC"),
+    ("UNKNOWN", "UNKN"),
 ];
-
-/// The columns of the rates.
-const RATES: [Column; 2] = [Column::number("SUCCEEDED/S"), Column::number("FAILING/S")];
 
 /// What was counted at one instant; as it stands, the document of `--json`.
 #[derive(Serialize)]
@@ -48,43 +42,92 @@ pub(crate) struct Rate {
     pub(crate) failing: f64,
 }
 
-/// Which columns a table has.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Shown {
-    /// Those of the rates too.
-    pub(crate) rates: bool,
-    /// Statuses that no job has ever been seen in are left blank, so that a narrow screen can leave them out.
-    hides: Option<[bool; 7]>,
+/// How a table is set.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Layout {
+    /// Every column, with its whole title; with the rates or without.
+    Full { rates: bool },
+    /// What fits 80 columns: short titles, what an operator looks at first on the left. A status that no job has been seen in
+    /// is left out.
+    Screen { unseen: [bool; 7] },
 }
 
-impl Shown {
-    /// Everything, with rates.
-    pub(crate) fn with_rates() -> Self {
-        Self { rates: true, hides: None }
-    }
-
-    /// The same for a screen: blank what has never been more than 0 on it.
-    pub(crate) fn on_screen(self) -> Self {
-        Self { hides: self.hides.or(Some([true; 7])), ..self }
+impl Layout {
+    /// For a screen, on which nothing has been seen yet.
+    pub(crate) fn screen() -> Self {
+        Self::Screen { unseen: [true; 7] }
     }
 
     /// Remembers which statuses have been seen.
     pub(crate) fn note(&mut self, board: &Board) {
-        for (hides, status) in self.hides.iter_mut().flatten().zip(Status::ALL) {
-            *hides &= board.totals.of(status) == 0;
+        if let Self::Screen { unseen } = self {
+            for (unseen, status) in unseen.iter_mut().zip(Status::ALL) {
+                *unseen &= board.totals.of(status) == 0;
+            }
         }
     }
 
     pub(crate) fn columns(self) -> Vec<Column> {
-        let mut columns = NAMES.to_vec();
-        columns.extend(STATUSES);
-        columns.push(Column::number("TOTAL"));
-        if self.rates {
-            columns.extend(RATES);
+        match self {
+            Self::Full { rates } => {
+                let mut columns = vec![Column::whole("DESTINATION"), Column::whole("ACTION")];
+                columns.extend(STATUSES.map(|(title, _)| Column::number(title)));
+                columns.push(Column::number("TOTAL"));
+                if rates {
+                    columns.extend([Column::number("SUCCEEDED/S"), Column::number("FAILING/S")]);
+                }
+                columns.extend([Column::whole("DUE FOR"), Column::whole("PAUSED")]);
+                columns
+            }
+            Self::Screen { .. } => {
+                let mut columns = ["JOBS FOR", "PAUSED", "DUE FOR"].map(Column::whole).to_vec();
+                columns.extend(["SUCC/S", "FAIL/S"].map(Column::number));
+                columns.extend(STATUSES.map(|(_, title)| Column::number(title)));
+                columns
+            }
         }
-        columns.extend([Column::whole("DUE FOR"), Column::whole("PAUSED")]);
-        columns
     }
+
+    fn cells(self, line: &Line<'_>) -> Vec<String> {
+        let Line { destination, action, counts, rate, due_for, is_paused } = line;
+        let paused = if *is_paused { "paused" } else { "" }.to_owned();
+        let rates = rate.map_or_else(Default::default, |rate| {
+            [rate.succeeded, rate.failing].map(|rate| format!("{rate:.1}"))
+        });
+        let statuses = Status::ALL.map(|status| counts.of(status).to_string());
+        match self {
+            Self::Full { rates: has_rates } => {
+                let mut cells = vec![(*destination).to_owned(), (*action).to_owned()];
+                cells.extend(statuses);
+                cells.push(counts.total().to_string());
+                if has_rates {
+                    cells.extend(rates);
+                }
+                cells.extend([due_for.clone(), paused]);
+                cells
+            }
+            Self::Screen { unseen } => {
+                let slash = if action.is_empty() { "" } else { "/" };
+                let mut cells = vec![format!("{destination}{slash}{action}")];
+                cells.extend([paused, due_for.clone()]);
+                cells.extend(rates);
+                let seen = statuses.into_iter().zip(unseen);
+                cells
+                    .extend(seen.map(|(count, unseen)| if unseen { String::new() } else { count }));
+                cells
+            }
+        }
+    }
+}
+
+/// What stands in one row.
+struct Line<'a> {
+    destination: &'a str,
+    action: &'a str,
+    counts: &'a Counts,
+    rate: Option<Rate>,
+    due_for: String,
+    is_paused: bool,
 }
 
 impl Board {
@@ -139,29 +182,34 @@ impl Board {
     }
 
     /// The rows of a table, with rates since `earlier` where there is one.
-    pub(crate) fn rows(&self, shown: Shown, earlier: Option<&Self>) -> Vec<Vec<String>> {
+    pub(crate) fn rows(&self, layout: Layout, earlier: Option<&Self>) -> Vec<Vec<String>> {
         let before: HashMap<_, _> = earlier
             .iter()
             .flat_map(|earlier| &earlier.queues)
             .map(|queue| ((&queue.destination, &queue.action), queue.counts))
             .collect();
-        let mut rows: Vec<_> = self
-            .queues
-            .iter()
-            .map(|queue| {
-                let key = (&queue.destination, &queue.action);
-                let rate = earlier.map(|earlier| {
-                    let before = before.get(&key).copied().unwrap_or_default();
-                    self.rate(earlier, &queue.counts, &before)
-                });
-                let due = queue.earliest_due.map(|due| span(self.at - due)).unwrap_or_default();
-                let note = if self.is_paused(queue) { "paused" } else { "" };
-                row([&queue.destination, &queue.action], &queue.counts, shown, rate, [&due, note])
+        let line = |queue: &QueueStats| {
+            let QueueStats { destination, action, counts, earliest_due, .. } = queue;
+            let before = before.get(&(destination, action)).copied().unwrap_or_default();
+            layout.cells(&Line {
+                destination,
+                action,
+                counts,
+                rate: earlier.map(|earlier| self.rate(earlier, counts, &before)),
+                due_for: earliest_due.map(|due| span(self.at - due)).unwrap_or_default(),
+                is_paused: self.is_paused(queue),
             })
-            .collect();
+        };
+        let mut rows: Vec<_> = self.queues.iter().map(line).collect();
         if self.queues.len() > 1 {
-            let rate = earlier.map(|earlier| self.rate_since(earlier));
-            rows.push(row(["total", ""], &self.totals, shown, rate, ["", ""]));
+            rows.push(layout.cells(&Line {
+                destination: "total",
+                action: "",
+                counts: &self.totals,
+                rate: earlier.map(|earlier| self.rate_since(earlier)),
+                due_for: String::new(),
+                is_paused: false,
+            }));
         }
         rows
     }
@@ -172,28 +220,6 @@ impl Board {
                 && pause.action.as_ref().is_none_or(|action| *action == queue.action)
         })
     }
-}
-
-fn row(
-    names: [&str; 2],
-    counts: &Counts,
-    shown: Shown,
-    rate: Option<Rate>,
-    notes: [&str; 2],
-) -> Vec<String> {
-    let mut cells = names.map(str::to_owned).to_vec();
-    for (place, status) in Status::ALL.into_iter().enumerate() {
-        let is_blank = shown.hides.is_some_and(|hides| hides[place]);
-        cells.push(if is_blank { String::new() } else { counts.of(status).to_string() });
-    }
-    cells.push(counts.total().to_string());
-    if shown.rates {
-        let told = |rate: f64| format!("{rate:.1}");
-        cells.push(rate.map(|rate| told(rate.succeeded)).unwrap_or_default());
-        cells.push(rate.map(|rate| told(rate.failing)).unwrap_or_default());
-    }
-    cells.extend(notes.map(str::to_owned));
-    cells
 }
 
 #[cfg(test)]
@@ -222,20 +248,20 @@ mod tests {
         let later = start + Duration::from_secs(2);
         let board = board(later, &[("crm", 120, 7), ("new", 3, 0), ("old", 5, 0)]);
 
-        let rows = board.rows(Shown::with_rates(), Some(&earlier));
+        let rows = board.rows(Layout::Full { rates: true }, Some(&earlier));
 
         let rates: Vec<_> = rows.iter().map(|row| [row[10].as_str(), row[11].as_str()]).collect();
         assert_eq!(rates, [["10.0", "-1.5"], ["1.5", "0.0"], ["0.0", "0.0"], ["10.5", "-1.5"]]);
         assert_eq!(rows[0][12], "2 h");
-        let first = board.rows(Shown::with_rates(), None);
+        let first = board.rows(Layout::Full { rates: true }, None);
         assert_eq!(first[0][10..12], ["", ""], "there is nothing to compare with");
     }
 
     #[test]
     fn a_screen_leaves_out_what_was_never_seen_and_keeps_what_was() {
         let now = Instant::now();
-        let mut shown = Shown::with_rates().on_screen();
-        let cells = |shown: Shown, board: &Board| board.rows(shown, None)[0][2..9].to_vec();
+        let mut shown = Layout::screen();
+        let cells = |shown: Layout, board: &Board| board.rows(shown, None)[0][5..].to_vec();
 
         let quiet = board(now, &[("crm", 1, 0)]);
         shown.note(&quiet);
@@ -243,5 +269,16 @@ mod tests {
         shown.note(&board(now, &[("crm", 1, 2)]));
         shown.note(&quiet);
         assert_eq!(cells(shown, &quiet), ["", "", "", "1", "0", "", ""]);
+    }
+
+    #[test]
+    fn every_row_has_a_cell_for_every_column() {
+        let board = board(Instant::now(), &[("crm", 1, 0), ("warehouse", 2, 3)]);
+        for layout in
+            [Layout::Full { rates: false }, Layout::Full { rates: true }, Layout::screen()]
+        {
+            let columns = layout.columns().len();
+            assert!(board.rows(layout, None).iter().all(|row| row.len() == columns), "{layout:?}");
+        }
     }
 }

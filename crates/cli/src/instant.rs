@@ -60,7 +60,12 @@ fn shown(instant: Option<Timestamp>, format: SecondsFormat) -> String {
 
 /// A stretch of time in at most two units: `12 ms`, `3.1 s`, `43 min`, `2 h 5 min`.
 pub(crate) fn span(time: TimeDelta) -> String {
-    let milliseconds = time.num_milliseconds().max(0);
+    // What is left out is rounded: two hours without a moment are no hour and 59 minutes.
+    let milliseconds = match time.num_milliseconds().max(0) {
+        short @ 0..600_000 => short,
+        long @ 600_000..86_370_000 => long + 30_000,
+        long => long + 1_800_000,
+    };
     let seconds = milliseconds / 1_000;
     let two = |large: i64, large_unit: &str, small: i64, small_unit: &str| match small {
         0 => format!("{large} {large_unit}"),
@@ -104,6 +109,8 @@ mod tests {
 
     #[test]
     fn a_span_has_at_most_two_units() {
+        let nearly = [7_199_999, 86_399_999].map(|short| span(TimeDelta::milliseconds(short)));
+        assert_eq!(nearly, ["2 h", "1 d"]);
         let told = [-1, 0, 12, 3_199, 59_999, 60_000, 75_000, 2_580_000, 7_500_000, 190_800_000];
         assert_eq!(
             told.map(|milliseconds| span(TimeDelta::milliseconds(milliseconds))),

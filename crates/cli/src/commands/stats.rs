@@ -1,7 +1,7 @@
 //! `blacksmith stats`
 
 use crate::{
-    board::{Board, Shown},
+    board::{Board, Layout},
     context::Context,
     exit::Exit,
     failure::Result,
@@ -16,9 +16,9 @@ pub(crate) async fn run(context: &mut Context<'_>) -> Result<Exit> {
         context.terminal.print_json(&board)?;
         return Ok(Exit::Done);
     }
-    let shown = Shown::default();
-    let rows = board.rows(shown, None);
-    Table::new(&shown.columns()).in_one_portion().print(&rows, &mut context.terminal)?;
+    let layout = Layout::Full { rates: false };
+    let rows = board.rows(layout, None);
+    Table::new(&layout.columns()).in_one_portion().print(&rows, &mut context.terminal)?;
     if board.is_empty() {
         context.terminal.note("no jobs are stored");
     }

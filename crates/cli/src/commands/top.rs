@@ -7,7 +7,7 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::{
-    board::{Board, Rate, Shown},
+    board::{Board, Layout, Rate},
     context::Context,
     exit::Exit,
     failure::{Failure, Result},
@@ -20,11 +20,12 @@ use crate::{
 
 /// What the columns mean, for the long help.
 pub(crate) const COLUMNS: &str = "\
-SUCCEEDED/S is how many jobs a second were delivered since the last look. FAILING/S is by how much the failed, unknown and \
+SUCCEEDED/S (SUCC/S) is how many jobs a second were delivered since the last look. FAILING/S (FAIL/S) is by how much the failed, unknown and \
 discarded jobs grew a second; it is below zero while they are made good for, and a retry that fails again changes nothing in \
 it. DUE FOR is how long the job that waits longest has been due.
 
-On a terminal the table is drawn over itself, and `q` or Ctrl-C ends it; elsewhere one table follows the other, and with \
+On a terminal the table is drawn over itself, with short titles and without the statuses that no job has been seen in, and \
+`q` or Ctrl-C ends it; elsewhere one table follows the other, and with \
 --json one line the other. It reads the counts that the store keeps, at a cost that does not grow with the jobs.";
 
 #[derive(Args, Debug)]
@@ -51,7 +52,7 @@ struct Look<'a> {
 pub(crate) async fn run(context: &mut Context<'_>, args: &TopArgs) -> Result<Exit> {
     let store = context.open().await?;
     let interrupt = Interrupt::listen()?;
-    let mut top = Top::new(store);
+    let mut top = Top::new(store, context.terminal.shows_output);
     let first = interrupt.or(top.look(context)).await;
     if let Err(Failure::Interrupted) = first {
         return Ok(Exit::Done);
@@ -86,19 +87,19 @@ struct Top {
     store: Arc<dyn Store>,
     board: Option<Board>,
     earlier: Option<Board>,
-    shown: Shown,
+    layout: Layout,
     screen: Screen,
     /// Why the last look was in vain.
     trouble: Option<String>,
 }
 
 impl Top {
-    fn new(store: Arc<dyn Store>) -> Self {
+    fn new(store: Arc<dyn Store>, on_screen: bool) -> Self {
         Self {
             store,
             board: None,
             earlier: None,
-            shown: Shown::with_rates(),
+            layout: if on_screen { Layout::screen() } else { Layout::Full { rates: true } },
             screen: Screen::default(),
             trouble: None,
         }
@@ -135,13 +136,10 @@ impl Top {
             return context.terminal.flush();
         }
         let on_screen = context.terminal.shows_output;
-        if on_screen {
-            self.shown = self.shown.on_screen();
-        }
-        self.shown.note(board);
-        let mut table = Table::new(&self.shown.columns()).in_one_portion();
+        self.layout.note(board);
+        let mut table = Table::new(&self.layout.columns()).in_one_portion();
         let mut lines = vec![self.heading(board, takes_keys)];
-        lines.extend(table.lines(&board.rows(self.shown, earlier), on_screen));
+        lines.extend(table.lines(&board.rows(self.layout, earlier), on_screen));
         if board.is_empty() {
             lines.push("no jobs are stored".to_owned());
         }
