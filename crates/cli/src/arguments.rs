@@ -7,6 +7,7 @@ use crate::{
         discard::DiscardArgs,
         events::Events,
         ingest::{self, IngestArgs},
+        init::InitArgs,
         jobs::Jobs,
         migrate::Migrate,
         pause::{PauseArgs, ResumeArgs},
@@ -37,6 +38,8 @@ pub(crate) struct Arguments {
 
 #[derive(Subcommand, Debug)]
 pub(crate) enum Command {
+    /// Write a commented blacksmith.toml to begin with
+    Init(InitArgs),
     /// Store events, one JSON object a line
     #[command(after_long_help = ingest::LINES)]
     Ingest(IngestArgs),

@@ -4,6 +4,7 @@ pub(crate) mod adapters;
 pub(crate) mod discard;
 pub(crate) mod events;
 pub(crate) mod ingest;
+pub(crate) mod init;
 pub(crate) mod jobs;
 pub(crate) mod migrate;
 pub(crate) mod pause;

@@ -16,7 +16,11 @@ mod actor;
 mod arguments;
 mod board;
 mod commands;
-#[allow(dead_code, unused_imports, reason = "`ingest` reads the routes; what delivers will read the rest")]
+#[allow(
+    dead_code,
+    unused_imports,
+    reason = "`ingest` reads the routes; what delivers will read the rest"
+)]
 mod configuration;
 mod confirm;
 mod context;
@@ -24,6 +28,7 @@ mod details;
 mod exit;
 mod failure;
 mod filter_flags;
+mod first_steps;
 mod ingest;
 mod instant;
 mod interrupt;

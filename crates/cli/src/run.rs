@@ -11,21 +11,10 @@ use crate::{
     context::Context,
     exit::Exit,
     failure::{Failure, Result},
+    first_steps,
     secrets::without_secrets,
     terminal::Terminal,
 };
-
-/// What `blacksmith` says without a command.
-const FIRST_STEPS: &str = "\
-blacksmith: a database used as a queue
-
-  blacksmith ingest FILE --to DESTINATION/ACTION   store events, with a job each
-  blacksmith stats                                 count the jobs by status
-  blacksmith jobs list --status failed             see what failed, and why
-  blacksmith retry --status failed                 run it again
-
-The store is ./blacksmith.db unless --store, BLACKSMITH_STORE_URL or blacksmith.toml says otherwise.
-`blacksmith --help` lists all commands, `blacksmith COMMAND --help` explains one.";
 
 /// Runs the terminal with these adapters, on the process's arguments and standard streams.
 ///
@@ -64,10 +53,10 @@ pub(crate) fn run_with(
 
 async fn dispatch(context: &mut Context<'_>, command: Option<Command>) -> Result<Exit> {
     let Some(command) = command else {
-        context.terminal.print(FIRST_STEPS)?;
-        return Ok(Exit::Done);
+        return first_steps::run(context);
     };
     match &command {
+        Command::Init(args) => commands::init::run(context, args),
         Command::Ingest(args) => commands::ingest::run(context, args).await,
         Command::Events(command) => commands::events::run(context, command).await,
         Command::Jobs(command) => commands::jobs::run(context, command).await,

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// The configuration file that is read where none is named.
-const CONFIG_FILE: &str = "blacksmith.toml";
+pub(crate) const CONFIG_FILE: &str = "blacksmith.toml";
 
 /// The store where nothing names one.
 const DEFAULT_URL: &str = "sqlite://blacksmith.db";

@@ -3,10 +3,20 @@ use crate::shell::{Shell, event_id};
 #[test]
 fn without_a_command_it_says_what_to_do_next() {
     let shell = Shell::new();
-    let ran = shell.run(&[]);
-    assert_eq!((ran.code, ran.errors.as_str()), (0, ""));
-    assert!(ran.output.contains("blacksmith ingest FILE") && ran.output.contains("--help"));
+    let commands = || -> Vec<String> {
+        let ran = shell.run(&[]);
+        assert_eq!((ran.code, ran.errors.as_str()), (0, ""));
+        assert!(ran.output.contains("--help") && ran.output.lines().count() < 12, "{}", ran.output);
+        let steps = ran.output.lines().filter_map(|line| line.strip_prefix("  blacksmith "));
+        steps.filter_map(|step| step.split(' ').next()).map(str::to_owned).collect()
+    };
+    assert_eq!(commands(), ["demo", "init", "ingest"]);
     assert_eq!(shell.files().len(), 0, "nothing was opened");
+    shell.write("blacksmith.toml", "[store]\nurl = \"sqlite://jobs.db\"");
+    assert_eq!(commands(), ["ingest", "run", "top"]);
+    shell.write("in.ndjson", "");
+    assert_eq!(shell.run(&["ingest", "in.ndjson"]).code, 0);
+    assert_eq!(commands(), ["run", "top", "jobs", "show"]);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 #![cfg(feature = "sqlite")]
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod beginning;
 mod exit_codes;
 mod finding;
 mod ingesting;

@@ -1,0 +1,86 @@
+//! What `blacksmith` says without a command: what is here, and what to do next.
+
+use std::path::Path;
+
+use blacksmith_store::Options;
+
+use crate::{
+    context::Context,
+    exit::Exit,
+    failure::Result,
+    store_choice::{CONFIG_FILE, is_absent},
+};
+
+/// What is in the folder.
+#[derive(Clone, Copy)]
+enum Found {
+    Nothing,
+    /// A configuration, whose store is still to be made.
+    Configuration,
+    Store,
+}
+
+/// A command, and what it is for.
+type Step = (&'static str, &'static str);
+
+const DEMO: Step = ("demo", "see all of it at work, in under a minute");
+const INIT: Step = ("init", "write a commented blacksmith.toml to begin with");
+const INGEST: Step = ("ingest FILE --to DESTINATION/ACTION", "store events, with a job each");
+const INGEST_ROUTED: Step =
+    ("ingest FILE", "store events, with the jobs that the routes give them");
+const RUN: Step = ("run", "deliver the jobs as blacksmith.toml says");
+const TOP: Step = ("top", "watch the jobs");
+const SHOW: Step = ("show JOB", "read what happened to one");
+const FAILED: Step = ("jobs list --status failed", "see what failed, and why");
+
+impl Found {
+    fn of(has_configuration: bool, store: &Options) -> Self {
+        match (has_configuration, is_absent(store)) {
+            (_, false) => Self::Store,
+            (true, true) => Self::Configuration,
+            (false, true) => Self::Nothing,
+        }
+    }
+
+    const fn text(self) -> &'static str {
+        match self {
+            Self::Nothing => "there is no store and no blacksmith.toml here yet",
+            Self::Configuration => "blacksmith.toml is here, its store is not yet",
+            Self::Store => "the store is there",
+        }
+    }
+
+    const fn steps(self) -> &'static [Step] {
+        match self {
+            Self::Nothing => &[DEMO, INIT, INGEST],
+            Self::Configuration => &[INGEST_ROUTED, RUN, TOP],
+            Self::Store => &[RUN, TOP, FAILED, SHOW],
+        }
+    }
+}
+
+/// Says what to do next.
+pub(crate) fn run(context: &mut Context<'_>) -> Result<Exit> {
+    let store = context.options()?;
+    let found = Found::of(Path::new(CONFIG_FILE).exists(), &store);
+    let terminal = &mut context.terminal;
+    terminal.print(format_args!("blacksmith: a database used as a queue; {}", found.text()))?;
+    terminal.print("")?;
+    let width = found.steps().iter().map(|(command, _)| command.len()).max().unwrap_or(0);
+    for (command, purpose) in found.steps() {
+        terminal.print(format_args!("  blacksmith {command:width$}   {purpose}"))?;
+    }
+    terminal.print("")?;
+    terminal.print(
+        "`blacksmith --help` lists all commands, `blacksmith COMMAND --help` explains one.",
+    )?;
+    if is_run_by_cargo() {
+        terminal.print("From here, `cargo run --release --` stands for `blacksmith`.")?;
+    }
+    Ok(Exit::Done)
+}
+
+/// Whether `cargo run` started this, so that there may be no `blacksmith` to call.
+fn is_run_by_cargo() -> bool {
+    std::env::var_os("CARGO_MANIFEST_DIR").is_some()
+}
