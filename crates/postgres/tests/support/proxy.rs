@@ -2,9 +2,12 @@
 
 #![allow(unreachable_pub, reason = "it is a module of several test programs")]
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU8, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU8, Ordering},
+    },
+    time::Duration,
 };
 
 use tokio::{
@@ -23,7 +26,8 @@ pub(crate) enum Way {
     Open = 0,
     /// A request ends its connection and does not reach the server.
     RequestsCut = 1,
-    /// A request reaches the server; its answer ends the connection and does not come back.
+    /// A request reaches the server, and no answer comes back; the connection ends when the server has committed, or says
+    /// nothing more.
     AnswersCut = 2,
 }
 
@@ -93,8 +97,27 @@ async fn serve(
 async fn pump(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, way: &AtomicU8, cut: Way) {
     let mut buffer = vec![0; 64 << 10];
     while let Ok(read @ 1..) = from.read(&mut buffer).await {
-        if way.load(Ordering::SeqCst) == cut as u8 || to.write_all(&buffer[..read]).await.is_err() {
+        if way.load(Ordering::SeqCst) == cut as u8 {
+            if cut == Way::AnswersCut {
+                swallow(&mut from, &buffer[..read]).await;
+            }
             return;
+        }
+        if to.write_all(&buffer[..read]).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Reads answers until the server has committed. A server that notices that its client is gone would undo what it is at.
+async fn swallow(from: &mut OwnedReadHalf, first: &[u8]) {
+    const QUIET: Duration = Duration::from_secs(1);
+    let mut answers = first.to_vec();
+    let mut buffer = vec![0; 64 << 10];
+    while !answers.windows(7).any(|bytes| bytes == b"COMMIT\0") {
+        match tokio::time::timeout(QUIET, from.read(&mut buffer)).await {
+            Ok(Ok(read @ 1..)) => answers.extend_from_slice(&buffer[..read]),
+            _ => return,
         }
     }
 }
