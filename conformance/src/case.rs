@@ -4,20 +4,28 @@ use std::pin::Pin;
 
 use blacksmith_store_core::Capabilities;
 
-use crate::{failure::Outcome, world::World};
+use crate::{failure::Outcome, generated::Generated, world::World};
 
-/// One promise of the contract, tried on a fresh store.
+/// One promise of the contract, tried on fresh stores.
 pub(crate) struct Case {
     /// `family::case`.
     pub(crate) name: &'static str,
     /// The capability without which it does not run.
     pub(crate) needs: Option<Capability>,
-    pub(crate) run: Run,
+    pub(crate) body: Body,
 }
 
-/// The body of a case.
-pub(crate) type Run =
-    for<'a> fn(&'a mut World) -> Pin<Box<dyn Future<Output = Outcome> + Send + 'a>>;
+/// What a case does.
+#[derive(Clone, Copy)]
+pub(crate) enum Body {
+    /// Something that is written down, on one store.
+    Written(for<'a> fn(&'a mut World) -> Run<'a>),
+    /// Much that is generated, on a store each.
+    Generated(fn(&Generated<'_>) -> Result<(), String>),
+}
+
+/// What is being done to a store.
+pub(crate) type Run<'a> = Pin<Box<dyn Future<Output = Outcome> + Send + 'a>>;
 
 /// How to make one member of an entry differ, and what it is called.
 pub(crate) type Edit<T> = (&'static str, fn(&mut T));
@@ -65,7 +73,15 @@ macro_rules! family {
         pub(crate) const CASES: &[$crate::case::Case] = &[$($crate::case::Case {
             name: concat!($family, "::", stringify!($case)),
             needs: $crate::case::family!(@needs $($capability)?),
-            run: |world| Box::pin($case(world)),
+            body: $crate::case::Body::Written(|world| Box::pin($case(world))),
+        }),*];
+    };
+    // Cases that generate what they try: `fn(&Generated) -> Result<(), String>`.
+    ($family:literal, generated; $($case:ident,)*) => {
+        pub(crate) const CASES: &[$crate::case::Case] = &[$($crate::case::Case {
+            name: concat!($family, "::", stringify!($case)),
+            needs: None,
+            body: $crate::case::Body::Generated($case),
         }),*];
     };
     (@needs) => { None };

@@ -23,6 +23,8 @@ mod pauses;
 mod purge;
 mod registry;
 mod round_trip;
+mod searches;
+mod sequences;
 mod stats;
 mod timestamps;
 mod wakeups;
@@ -45,6 +47,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Case> {
         paging::CASES,
         paging::cursors::CASES,
         paging::meta::CASES,
+        searches::CASES,
         errors::CASES,
         claims::CASES,
         claims::next_due::CASES,
@@ -55,6 +58,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Case> {
         purge::CASES,
         purge::volume::CASES,
         stats::CASES,
+        sequences::CASES,
         bytes::CASES,
         timestamps::CASES,
         hostile_strings::CASES,

@@ -13,10 +13,11 @@ use blacksmith_store_core::{Adapter as _, AvailableAdapters, Capabilities};
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
 use crate::{
-    case::Case,
+    case::{Body, Case, Run},
     failure::{Failure, Outcome},
     families,
     fixture::{Fixture, FixtureError, Place},
+    generated::Generated,
     journal::Journal,
     oracle,
     world::World,
@@ -24,6 +25,9 @@ use crate::{
 
 /// The seed of every case, to replay a failure.
 const SEED: &str = "BLACKSMITH_CONFORMANCE_SEED";
+
+/// How many times as much is generated as in the quick form.
+const THOROUGH: &str = "BLACKSMITH_CONFORMANCE_THOROUGH";
 
 /// The adapters that are skipped on purpose.
 const SKIP: &str = "BLACKSMITH_CONFORMANCE_SKIP";
@@ -69,6 +73,7 @@ struct Suite {
     capabilities: Capabilities,
     skipped: bool,
     seed: Result<u64, String>,
+    thorough: Result<u32, String>,
     make_place: Box<MakePlace>,
 }
 
@@ -90,6 +95,7 @@ impl Suite {
             capabilities,
             skipped: is_skipped(name),
             seed: seed(std::env::var(SEED).ok().as_deref()),
+            thorough: thorough(std::env::var(THOROUGH).ok().as_deref()),
             make_place: Box::new(move || {
                 let fixture = Arc::clone(&fixture);
                 Box::pin(async move { fixture.place().await })
@@ -103,6 +109,14 @@ fn seed(given: Option<&str>) -> Result<u64, String> {
         // A fresh hasher is keyed at random.
         None => Ok(RandomState::new().hash_one(0)),
         Some(text) => text.parse().map_err(|_| format!("{SEED} is {text:?}, which is no number")),
+    }
+}
+
+fn thorough(given: Option<&str>) -> Result<u32, String> {
+    match given.map(str::parse) {
+        None => Ok(1),
+        Some(Ok(factor)) if factor > 0 => Ok(factor),
+        Some(_) => Err(format!("{THOROUGH} is {given:?}, which is no number from 1")),
     }
 }
 
@@ -122,40 +136,62 @@ fn trial(suite: &Arc<Suite>, case: &'static Case) -> Trial {
     .with_ignored_flag(is_absent)
 }
 
-/// Runs one case on a store of its own, and removes the store.
+/// Runs one case, and says how to replay it if it fails.
 fn execute(suite: &Suite, case: &'static Case) -> Result<(), Failed> {
-    let adapters = suite.adapters.as_ref()?;
     let seed = *suite.seed.as_ref()?;
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    let thorough = *suite.thorough.as_ref()?;
+    let (result, variables) = match case.body {
+        Body::Written(run) => (on_a_fresh_store(suite, seed, run), format!("{SEED}={seed}")),
+        Body::Generated(run) => {
+            let attempt = |run: Box<dyn FnOnce(&mut World) -> Run<'_> + Send>| {
+                on_a_fresh_store(suite, seed, run)
+            };
+            let variables = format!("{SEED}={seed} {THOROUGH}={thorough}");
+            (run(&Generated::new(case.name, seed, thorough, &attempt)), variables)
+        }
+    };
+    result.map_err(|text| {
+        let name = case.name;
+        Failed::from(format!(
+            "{text}\n\nseed {seed}; to replay: {variables} and the filter --exact {name}"
+        ))
+    })
+}
+
+/// Does something to a store of its own, and removes the store.
+fn on_a_fresh_store(
+    suite: &Suite,
+    seed: u64,
+    run: impl FnOnce(&mut World) -> Run<'_> + Send + 'static,
+) -> Result<(), String> {
+    let adapters = suite.adapters.clone()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|error| format!("no runtime could be made: {error}"))?;
     let Place { options, guard } = runtime
         .block_on((suite.make_place)())
         .map_err(|error| format!("no place for a store could be made: {}", chain(&*error)))?;
 
     let journal = Arc::new(Journal::default());
-    let outcome = runtime
-        .block_on(drive(case, World::open(adapters.clone(), options, seed, Arc::clone(&journal))));
+    let open = World::open(adapters, options, seed, Arc::clone(&journal));
+    let outcome = runtime.block_on(drive(open, run));
     runtime.shutdown_timeout(Duration::from_secs(5));
     // Every handle is gone now.
     drop(guard);
 
-    outcome.map_err(|failure| {
-        Failed::from(format!(
-            "{failure}\n\n{}\n\nseed {seed}; to replay: {SEED}={seed} and the filter --exact {}",
-            journal.text(),
-            case.name
-        ))
-    })
+    outcome.map_err(|failure| format!("{failure}\n\n{}", journal.text()))
 }
 
-/// Runs a case to its end, and judges what it left behind. A panic is a failure of the case.
+/// Drives a run to its end, and judges what it left behind. A panic is a failure of the case.
 async fn drive(
-    case: &'static Case,
     open: impl Future<Output = Outcome<World>> + Send + 'static,
+    run: impl FnOnce(&mut World) -> Run<'_> + Send + 'static,
 ) -> Outcome {
     let task = tokio::spawn(async move {
         let mut world = open.await?;
-        (case.run)(&mut world).await?;
+        run(&mut world).await?;
         world.journal.check()?;
         world.journal.note("the case is done; what it left behind is looked through".into());
         oracle::check(world.store.raw().as_ref(), &world.toolkit).await
@@ -212,5 +248,14 @@ mod tests {
         assert_eq!(seed(Some("18446744073709551615")), Ok(u64::MAX));
         assert!(seed(Some("7f")).is_err_and(|error| error.contains(SEED)));
         assert_ne!(seed(None), seed(None));
+    }
+
+    #[test]
+    fn the_thorough_form_is_a_number_from_1() {
+        assert_eq!(thorough(None), Ok(1));
+        assert_eq!(thorough(Some("30")), Ok(30));
+        for text in ["", "0", "-1", "yes"] {
+            assert!(thorough(Some(text)).is_err_and(|error| error.contains(THOROUGH)), "{text:?}");
+        }
     }
 }

@@ -45,11 +45,15 @@
 //! with a clock that it sets and ids drawn from a seed. After each case, whatever it was about, the history of every job
 //! that it left behind is replayed by the table of a job's life, and `stats` and `find_jobs` are compared with it.
 //!
+//! The families `searches` and `sequences` generate what they try, and compare the store with a naive one that was written
+//! from the contract; what fails is shrunk to something small.
+//!
 //! A case that fails prints what was done, what was expected, what came back, and the seed.
 //!
 //! | variable | effect |
 //! | --- | --- |
 //! | `BLACKSMITH_CONFORMANCE_SEED` | the seed of every case, to replay a failure; otherwise each run draws its own |
+//! | `BLACKSMITH_CONFORMANCE_THOROUGH` | how many times as much is generated as in the quick form; a number from 1 |
 //! | `BLACKSMITH_CONFORMANCE_SKIP` | adapters to skip on purpose, by name, with commas between; their cases show as ignored |
 //!
 //! What an adapter declares as its [`Capabilities`](blacksmith_store_core::Capabilities) is tested; cases of a capability that
@@ -59,11 +63,14 @@ mod case;
 mod failure;
 mod families;
 mod fixture;
+mod generated;
 mod handle;
 mod harness;
 mod journal;
 mod life;
 mod oracle;
+mod reference;
+mod twin;
 mod world;
 
 pub use crate::{

@@ -21,7 +21,7 @@ pub(crate) const WORKER: &str = "worker";
 pub(crate) const LEASE: Duration = Duration::from_secs(30);
 
 /// Where the clock of every case starts.
-const START: &str = "2026-03-01T12:00:00Z";
+pub(crate) const START: &str = "2026-03-01T12:00:00Z";
 
 /// A fresh store and everything to try it with.
 pub(crate) struct World {
