@@ -13,6 +13,7 @@ use crate::{
         pause::{PauseArgs, ResumeArgs},
         purge::PurgeArgs,
         retry::RetryArgs,
+        run::{self, RunArgs},
         show::ShowArgs,
         top::{self, TopArgs},
         transitions::Transitions,
@@ -43,6 +44,9 @@ pub(crate) enum Command {
     /// Store events, one JSON object a line
     #[command(after_long_help = ingest::LINES)]
     Ingest(IngestArgs),
+    /// Deliver jobs to the destinations in blacksmith.toml
+    #[command(after_long_help = run::DELIVERY)]
+    Run(RunArgs),
     /// Find events
     #[command(subcommand)]
     Events(Events),

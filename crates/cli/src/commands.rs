@@ -10,6 +10,7 @@ pub(crate) mod migrate;
 pub(crate) mod pause;
 pub(crate) mod purge;
 pub(crate) mod retry;
+pub(crate) mod run;
 pub(crate) mod show;
 pub(crate) mod stats;
 pub(crate) mod top;

@@ -25,11 +25,23 @@ pub(crate) struct Interrupt(Arc<State>);
 struct State {
     is_requested: AtomicBool,
     requested: Notify,
+    insisted: Notify,
 }
 
 impl Interrupt {
     /// Listens from now on.
     pub(crate) fn listen() -> Result<Self> {
+        Self::listen_to(1)
+    }
+
+    /// Listens from now on, for a command that has something to clear away, too, when [asked twice](Self::insisted): the
+    /// third Ctrl-C ends the process.
+    pub(crate) fn listen_twice() -> Result<Self> {
+        Self::listen_to(2)
+    }
+
+    /// Turns so many Ctrl-C into requests; the next one ends the process.
+    fn listen_to(requests: u32) -> Result<Self> {
         let interrupt = Self::default();
         let state = Arc::clone(&interrupt.0);
         let mut signals =
@@ -38,6 +50,10 @@ impl Interrupt {
             signals.next().await;
             state.is_requested.store(true, Ordering::SeqCst);
             state.requested.notify_one();
+            for _ in 1..requests {
+                signals.next().await;
+                state.insisted.notify_one();
+            }
             signals.next().await;
             std::process::exit(Exit::Interrupted as i32);
         });
@@ -47,6 +63,18 @@ impl Interrupt {
     /// Whether it is time to stop.
     pub(crate) fn is_requested(&self) -> bool {
         self.0.is_requested.load(Ordering::SeqCst)
+    }
+
+    /// Waits for the request to stop.
+    pub(crate) async fn requested(&self) {
+        if !self.is_requested() {
+            self.0.requested.notified().await;
+        }
+    }
+
+    /// Waits for the second request.
+    pub(crate) async fn insisted(&self) {
+        self.0.insisted.notified().await;
     }
 
     /// What `future` gives, or `Interrupted` if the request comes first; the future is dropped then.

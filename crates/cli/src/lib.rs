@@ -16,14 +16,10 @@ mod actor;
 mod arguments;
 mod board;
 mod commands;
-#[allow(
-    dead_code,
-    unused_imports,
-    reason = "`ingest` reads the routes; what delivers will read the rest"
-)]
 mod configuration;
 mod confirm;
 mod context;
+mod deliver;
 mod details;
 mod exit;
 mod failure;
@@ -34,6 +30,7 @@ mod instant;
 mod interrupt;
 mod keys;
 mod listing;
+mod log;
 mod moving;
 mod page_flags;
 mod progress;

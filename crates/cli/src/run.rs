@@ -58,6 +58,7 @@ async fn dispatch(context: &mut Context<'_>, command: Option<Command>) -> Result
     match &command {
         Command::Init(args) => commands::init::run(context, args),
         Command::Ingest(args) => commands::ingest::run(context, args).await,
+        Command::Run(args) => commands::run::run(context, args).await,
         Command::Events(command) => commands::events::run(context, command).await,
         Command::Jobs(command) => commands::jobs::run(context, command).await,
         Command::Transitions(command) => commands::transitions::run(context, command).await,

@@ -21,7 +21,7 @@ mod timer;
 
 use std::{collections::HashSet, future::Future, pin::pin, sync::Arc, time::Duration};
 
-use blacksmith_store_core::{Store, Timestamp, Toolkit, TransitionId, Wakeups};
+use blacksmith_store_core::{Status, Store, Timestamp, Toolkit, TransitionId, Wakeups};
 use futures_util::StreamExt as _;
 use tokio::{
     sync::mpsc::{self, UnboundedReceiver},
@@ -62,13 +62,30 @@ impl Default for Settings {
     }
 }
 
-/// How a scheduler stopped.
+/// How a scheduler stopped, and what it did until then.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stopped {
     /// Claims whose end could not be stored before the shutdown timeout, because the store did not answer. They are given up
     /// by other schedulers when their leases have ended.
     pub left_executing: usize,
+    /// Runs after which a job had succeeded.
+    pub succeeded: u64,
+    /// Runs after which a job was failed or unknown, to be run again.
+    pub retried: u64,
+    /// Jobs that were discarded.
+    pub discarded: u64,
+}
+
+impl Stopped {
+    fn count(&mut self, status: Status) {
+        match status {
+            Status::Succeeded => self.succeeded += 1,
+            Status::Failed | Status::Unknown => self.retried += 1,
+            Status::Discarded => self.discarded += 1,
+            Status::Acknowledged | Status::Awaiting | Status::Executing => {}
+        }
+    }
 }
 
 /// Most messages of runs that are taken in before the engine looks at the rest of its work.
@@ -107,6 +124,8 @@ pub(crate) struct Engine {
     adopted: HashSet<TransitionId>,
     /// When a shutdown that began must have ended.
     stop_by: Option<Instant>,
+    /// What was stored so far, but for housekeeping.
+    done: Stopped,
 }
 
 /// When to call the store for what.
@@ -173,6 +192,7 @@ impl Engine {
             in_doubt_since: None,
             adopted: HashSet::new(),
             stop_by: None,
+            done: Stopped::default(),
             settings,
         }
     }
@@ -190,7 +210,7 @@ impl Engine {
             {
                 let left_executing = self.queues.iter().map(|queue| queue.held).sum();
                 tracing::info!(actor = self.actor, left_executing, "scheduler stopped");
-                return Stopped { left_executing };
+                return Stopped { left_executing, ..self.done };
             }
             let wake_at = self.wake_at(now);
             tokio::select! {

@@ -42,7 +42,9 @@ async fn what_runs_ends_and_what_has_not_started_is_given_back() {
         )));
     until("all are claimed", async || world.counts().await.executing == 12).await;
     let began = Instant::now();
-    assert_eq!(scheduler.stop().await.left_executing, 0);
+    let stopped = scheduler.stop().await;
+    assert_eq!(stopped.left_executing, 0);
+    assert_eq!((stopped.succeeded, stopped.retried, stopped.discarded), (2, 0, 0));
     let took = began.elapsed();
     assert!(took > Duration::from_secs(2) && took < Duration::from_secs(4), "{took:?}");
 

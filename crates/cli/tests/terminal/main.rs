@@ -4,12 +4,16 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod beginning;
+mod configuring;
+mod delivering;
 mod exit_codes;
 mod finding;
 mod ingesting;
 mod interrupting;
 mod migrating;
 mod operating;
+mod receiver;
+mod running_programs;
 mod secrets;
 mod shell;
 mod watching;

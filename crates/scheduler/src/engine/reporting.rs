@@ -80,10 +80,20 @@ impl Engine {
         self.outbox.answered();
         tracing::debug!(actor = self.actor, outcomes = outcomes.len(), "stored outcomes");
         for (ended, outcome) in batch.outcomes.into_iter().zip(outcomes) {
-            if !matches!(outcome, ChangeOutcome::Applied | ChangeOutcome::Known) {
+            if matches!(outcome, ChangeOutcome::Applied | ChangeOutcome::Known) {
+                self.count(&ended);
+            } else {
                 tracing::warn!(job = %ended.job.job.id, ?outcome, "an outcome came too late; it is dropped");
             }
             self.release(ended.action, &ended.job.token);
+        }
+    }
+
+    fn count(&mut self, ended: &Outcome) {
+        if !self.plan.actions[ended.action].is_housekeeping {
+            for transition in &ended.change.transitions {
+                self.done.count(transition.state_after);
+            }
         }
     }
 
