@@ -5,7 +5,7 @@ use std::{collections::HashMap, time::Instant};
 use blacksmith_store::{Counts, Pause, QueueStats, Result, Status, Store, Timestamp, Toolkit};
 use serde::Serialize;
 
-use crate::{instant::span, table::Column};
+use crate::{commands::pause::is_paused, instant::span, table::Column};
 
 /// The titles of the statuses: the word, and what a screen has room for.
 const STATUSES: [(&str, &str); 7] = [
@@ -197,7 +197,7 @@ impl Board {
                 counts,
                 rate: earlier.map(|earlier| self.rate(earlier, counts, &before)),
                 due_for: earliest_due.map(|due| span(self.at - due)).unwrap_or_default(),
-                is_paused: self.is_paused(queue),
+                is_paused: is_paused(queue, &self.pauses),
             })
         };
         let mut rows: Vec<_> = self.queues.iter().map(line).collect();
@@ -212,13 +212,6 @@ impl Board {
             }));
         }
         rows
-    }
-
-    fn is_paused(&self, queue: &QueueStats) -> bool {
-        self.pauses.iter().any(|pause| {
-            pause.destination == queue.destination
-                && pause.action.as_ref().is_none_or(|action| *action == queue.action)
-        })
     }
 }
 

@@ -1,4 +1,4 @@
-//! The terminal of Blacksmith store: ingest, find, retry, discard, pause, purge, migrate.
+//! The terminal of Blacksmith store: ingest, deliver, find, retry, discard, pause, purge, migrate.
 //!
 //! The binary `blacksmith` is [`run()`] with the adapters that are compiled in. A program that has an adapter of its own gets
 //! the whole terminal for it with one line, and every command works on it:

@@ -1,6 +1,6 @@
 //! From the command line to the exit code.
 
-use std::{ffi::OsString, process::ExitCode};
+use std::{ffi::OsString, process::ExitCode, time::Duration};
 
 use blacksmith_store::AvailableAdapters;
 use clap::Parser as _;
@@ -29,6 +29,9 @@ pub fn run(adapters: &AvailableAdapters) -> ExitCode {
     run_with(adapters, std::env::args_os(), Terminal::of_process()).into()
 }
 
+/// How long threads that are still busy at the end are waited for.
+const SHUTDOWN: Duration = Duration::from_secs(1);
+
 pub(crate) fn run_with(
     adapters: &AvailableAdapters,
     arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>,
@@ -48,6 +51,8 @@ pub(crate) fn run_with(
     let Arguments { global, command } = arguments;
     let mut context = Context::new(adapters, global, terminal);
     let ended = runtime.block_on(dispatch(&mut context, command));
+    // A thread may be stuck, as in a write to a file that is locked: the answer does not wait for it.
+    runtime.shutdown_timeout(SHUTDOWN);
     conclude(ended, &mut context.terminal)
 }
 

@@ -1,6 +1,6 @@
 //! `blacksmith pause`, `blacksmith resume`, `blacksmith pauses`
 
-use blacksmith_store::{Pause, PauseId, Store};
+use blacksmith_store::{Pause, PauseId, QueueStats, Store};
 use clap::Args;
 use serde::Serialize;
 
@@ -160,4 +160,12 @@ fn target_of(pause: &Pause) -> Target {
 /// The target's name, which may come from the store, as a terminal may show it.
 fn shown(target: &Target) -> String {
     crate::visible::visible(&target.to_string()).into_owned()
+}
+
+/// Whether the jobs of a destination and action are held back.
+pub(crate) fn is_paused(queue: &QueueStats, pauses: &[Pause]) -> bool {
+    pauses.iter().any(|pause| {
+        pause.destination == queue.destination
+            && pause.action.as_ref().is_none_or(|action| *action == queue.action)
+    })
 }

@@ -3,11 +3,12 @@
 use std::{collections::BTreeSet, env, sync::Arc, time::Duration};
 
 use blacksmith_scheduler::{Scheduler, Stopped};
-use blacksmith_store::{Pause, QueueStats, Status, Store, StoreError, Toolkit};
+use blacksmith_store::{QueueStats, Status, Store, StoreError, Toolkit};
 use clap::Args;
 use serde_json::json;
 
 use crate::{
+    commands::pause::is_paused,
     configuration::{Configuration, DestinationSettings},
     context::Context,
     deliver::Builder,
@@ -180,13 +181,6 @@ fn unfinished(queue: &QueueStats) -> u64 {
 
 fn is_of(queue: &QueueStats, target: &Route) -> bool {
     queue.destination == target.destination && queue.action == target.action
-}
-
-fn is_paused(queue: &QueueStats, pauses: &[Pause]) -> bool {
-    pauses.iter().any(|pause| {
-        pause.destination == queue.destination
-            && pause.action.as_ref().is_none_or(|action| *action == queue.action)
-    })
 }
 
 fn tell(context: &mut Context<'_>, stopped: Stopped) -> Result<Exit> {

@@ -26,7 +26,10 @@ pub(super) fn action(name: String, path: PathBuf) -> ClosureAction {
                 push_line(&mut lines, event, job)?;
                 written.push(job.id);
             }
-            tokio::task::spawn_blocking(move || append(&path, &lines))
+            // Dropped with this run, when its time is over.
+            let run = Arc::new(());
+            let is_over = cut_off(&run);
+            tokio::task::spawn_blocking(move || append(&path, &lines, is_over))
                 .await?
                 .map_err(|error| Failure::new(format!("the file cannot be written: {error}")))?;
             batch.report.then(Then::succeeded().of(written));
@@ -35,21 +38,29 @@ pub(super) fn action(name: String, path: PathBuf) -> ClosureAction {
     })
 }
 
-/// Appends lines, durably.
-fn append(path: &Path, lines: &[u8]) -> io::Result<()> {
-    let is_new = !path.exists();
+/// Tells whether the run that holds `run` was cancelled, so that whoever waited for a lock in vain writes nothing any more.
+fn cut_off(run: &Arc<()>) -> impl Fn() -> bool + use<> {
+    let run = Arc::downgrade(run);
+    move || run.strong_count() == 0
+}
+
+/// Appends lines, durably, unless it is over when the file can be locked.
+fn append(path: &Path, lines: &[u8], is_over: impl Fn() -> bool) -> io::Result<()> {
     // Not opened for appending: where a line that was cut off is removed, the end moves.
     let mut file =
         OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path)?;
     // Ends with the file.
     file.lock()?;
+    if is_over() {
+        return Err(io::ErrorKind::TimedOut.into());
+    }
     let end = mend(&mut file)?;
     if let Err(error) = file.write_all(lines).and_then(|()| file.sync_data()) {
         // As on a full disk: no half line stays for those who read the file. The first error says more.
         let _ = file.set_len(end);
         return Err(error);
     }
-    if is_new {
+    if end == 0 {
         sync_folder(path)?;
     }
     Ok(())
@@ -121,7 +132,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("out.ndjson");
         fs::write(&path, before).expect("written");
-        append(&path, LINE).expect("appended");
+        append(&path, LINE, || false).expect("appended");
         fs::read(&path).expect("read")
     }
 
@@ -143,6 +154,18 @@ mod tests {
     }
 
     #[test]
+    fn a_run_that_was_cancelled_while_it_waited_writes_nothing() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("out.ndjson");
+        let run = Arc::new(());
+        let is_over = cut_off(&run);
+        assert!(!is_over());
+        drop(run);
+        append(&path, LINE, is_over).expect_err("it is over");
+        assert_eq!(fs::read(&path).expect("read"), b"");
+    }
+
+    #[test]
     fn many_can_append_at_once() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("out.ndjson");
@@ -150,7 +173,8 @@ mod tests {
         thread::scope(|scope| {
             for _ in 0..4 {
                 scope.spawn(|| {
-                    (0..20).for_each(|_| append(&path, line.as_bytes()).expect("appended"));
+                    (0..20)
+                        .for_each(|_| append(&path, line.as_bytes(), || false).expect("appended"));
                 });
             }
         });

@@ -16,6 +16,7 @@ use hyper_util::{
     rt::{TokioExecutor, TokioTimer},
 };
 use secrecy::ExposeSecret as _;
+use tokio::time::timeout;
 
 use super::{ndjson::is_json, retry_after, signature::SigningKey};
 use crate::configuration::Text;
@@ -25,8 +26,8 @@ pub(super) type Client = legacy::Client<HttpsConnector<HttpConnector>, Full<Byte
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What is left of a successful answer is waited for this long, so that its connection can be used again.
-const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
+/// An answer's body is waited for this long: the status has told what matters.
+const BODY_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A client that trusts the authorities of this system.
 pub(super) fn client() -> Result<Client, String> {
@@ -179,22 +180,27 @@ async fn refused(response: Response<Incoming>, delivery: &Delivery) -> Failure {
     }
 }
 
-/// The first bytes of a body, until it ends or breaks off: as many as an error keeps.
+/// The first bytes of a body, until it ends or breaks off or stands still: as many as an error keeps.
 async fn start_of(mut body: Incoming) -> Vec<u8> {
     let mut start = Vec::new();
-    while start.len() <= ERROR_TEXT_LIMIT
-        && let Some(Ok(frame)) = body.frame().await
-    {
-        if let Some(data) = frame.data_ref() {
-            let room = ERROR_TEXT_LIMIT + 1 - start.len();
-            start.extend_from_slice(&data[..data.len().min(room)]);
+    let reading = async {
+        while start.len() <= ERROR_TEXT_LIMIT
+            && let Some(Ok(frame)) = body.frame().await
+        {
+            if let Some(data) = frame.data_ref() {
+                let room = ERROR_TEXT_LIMIT + 1 - start.len();
+                start.extend_from_slice(&data[..data.len().min(room)]);
+            }
         }
-    }
+    };
+    // What came until then is what is kept.
+    let _ = timeout(BODY_TIMEOUT, reading).await;
     start
 }
 
-/// Reads a body to its end. The delivery has succeeded, so how that goes does not matter.
+/// Reads a body to its end, so that its connection can be used again. The delivery has succeeded, so how that goes does not
+/// matter.
 async fn drain(mut body: Incoming) {
     let to_end = async { while let Some(Ok(_)) = body.frame().await {} };
-    let _ = tokio::time::timeout(DRAIN_TIMEOUT, to_end).await;
+    let _ = timeout(BODY_TIMEOUT, to_end).await;
 }

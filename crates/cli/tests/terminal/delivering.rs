@@ -167,6 +167,18 @@ fn who_does_not_answer_in_time_or_at_all_has_failed() {
 }
 
 #[test]
+fn a_drain_does_not_wait_for_what_is_paused() {
+    let receiver = Receiver::start(|_| status(200));
+    let shell = posting_to(&receiver, "");
+    assert_eq!(shell.run(&["pause", "crm"]).code, 0);
+    let ran = shell.run(&["run", "--drain"]);
+    assert_eq!(ran.output, "0 jobs delivered, 0 retried, 0 discarded\n", "{}", ran.errors);
+    assert_eq!(shell.run(&["resume", "crm"]).code, 0);
+    let ran = shell.run(&["run", "--drain", "--concurrency", "1"]);
+    assert_eq!(ran.output, "1 job delivered, 0 retried, 0 discarded\n", "{}", ran.errors);
+}
+
+#[test]
 fn only_the_destination_that_is_named_is_delivered_to() {
     let receiver = Receiver::start(|_| status(200));
     let shell = posting_to(&receiver, "");

@@ -107,6 +107,27 @@ fn after_sigterm_nothing_is_left_executing_and_the_exit_code_is_0() {
 }
 
 #[test]
+fn a_file_that_cannot_be_locked_holds_no_shutdown_up() {
+    let shell = Shell::new();
+    let toml = "[destinations.archive]\nkind = \"file\"\npath = \"out\"\nactions.append = {}";
+    shell.write("blacksmith.toml", toml);
+    let line = r#"{"source":"shop","trigger":"order.paid"}"#;
+    assert_eq!(shell.run_on(line, &["ingest", "-", "--to", "archive/append"]).code, 0);
+    shell.write("out", "");
+    let locked = fs::File::open(shell.path("out")).unwrap();
+    locked.lock().unwrap();
+
+    let running = shell.spawn(&["run", "--shutdown-timeout", "1s"]);
+    until("the job is claimed", || shell.count(&["jobs", "list", "--status", "executing"]) == 1);
+    signal(&running, "-TERM");
+    let ran = Ran::from(running.wait_with_output().unwrap());
+    assert_eq!(ran.code, 0, "{}", ran.errors);
+    assert_eq!(shell.count(&["jobs", "list", "--status", "executing"]), 0);
+    drop(locked);
+    assert_eq!(fs::read_to_string(shell.path("out")).unwrap(), "");
+}
+
+#[test]
 fn a_second_signal_ends_it_at_once() {
     let shell = running("sleep 600 & echo $! > child; wait", "timeout = \"1h\"");
     let running = shell.spawn(&["run", "--shutdown-timeout", "10min"]);
