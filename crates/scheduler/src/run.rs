@@ -38,11 +38,25 @@ fn panic_text(panic: &(dyn Any + Send)) -> &str {
         .unwrap_or("without a text")
 }
 
-/// The span of one run; a run of one job names it.
+/// The span of one run; a run of one job names it and its attempt.
 pub(crate) fn span(destination: &str, action: &str, jobs: &[Held]) -> Span {
-    let job = match jobs {
-        [held] => Some(tracing::field::display(held.job.id)),
+    let single = match jobs {
+        [held] => Some(&held.job),
         _ => None,
     };
-    tracing::debug_span!("run", destination, action, job, jobs = jobs.len())
+    let job = single.map(|job| tracing::field::display(job.id));
+    let attempt = single.and_then(|job| job.transition.as_ref()).map(|claim| claim.attempt);
+    tracing::debug_span!("run", destination, action, job, attempt, jobs = jobs.len())
+}
+
+/// Says which jobs a claim has brought: how many, and in detail each.
+pub(crate) fn trace_claim(actor: &str, jobs: &[Held]) {
+    for held in jobs {
+        let attempt = held.job.transition.as_ref().map(|claim| claim.attempt);
+        tracing::trace!(
+            job = %held.job.id, destination = held.job.destination, action = held.job.action, attempt,
+            "claimed a job"
+        );
+    }
+    tracing::debug!(actor, jobs = jobs.len(), "claimed");
 }

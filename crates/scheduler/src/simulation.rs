@@ -169,7 +169,9 @@ impl Simulation {
     async fn claim(&self, wants: Vec<Want>) -> Result<(Vec<Held>, Option<Timestamp>)> {
         let request = ClaimRequest::new(&self.actor, self.lease, wants);
         let claimed = self.store.claim(&self.toolkit, request).await?;
-        Ok((Held::of(claimed.queue).collect(), claimed.next_due))
+        let held: Vec<_> = Held::of(claimed.queue).collect();
+        run::trace_claim(&self.actor, &held);
+        Ok((held, claimed.next_due))
     }
 
     /// Runs claimed jobs, action by action, and stores what became of them.
@@ -252,7 +254,13 @@ impl Simulation {
         self.purges.advance(now);
         // Nothing runs between two steps: whatever is still claimed was left behind.
         let request = ExpireRequest::new(&self.actor, MAX_CALL_ENTRIES);
-        while self.store.expire_leases(&self.toolkit, request.clone()).await? > 0 {}
+        loop {
+            let jobs = self.store.expire_leases(&self.toolkit, request.clone()).await?;
+            if jobs == 0 {
+                break;
+            }
+            tracing::warn!(actor = self.actor, jobs, "rescued jobs whose lease had ended");
+        }
         if self.maintain_at <= now {
             self.store.maintain(&self.toolkit).await?;
             self.maintain_at = now + self.maintain_interval;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use blacksmith_store_core::{ClaimRequest, Claimed, MAX_CALL_ENTRIES, Result, Retry};
 use tokio::time::Instant;
 
-use crate::{engine::Engine, held::Held, outcome::End};
+use crate::{engine::Engine, held::Held, outcome::End, run};
 
 impl Engine {
     /// Notes which actions may have due jobs by now.
@@ -85,8 +85,8 @@ impl Engine {
             Held::of(claimed.queue).filter(|held| !adopted.contains(&held.token)).collect();
         let mut counts = vec![0; self.queues.len()];
         let count = jobs.len();
+        run::trace_claim(&self.actor, &jobs);
         self.take_up(jobs, Some(sent), now, &mut counts);
-        tracing::debug!(actor = self.actor, jobs = count, "claimed");
 
         let are_due = claimed.next_due.is_some_and(|due| due <= self.toolkit.now());
         let due_at = claimed.next_due.map(|due| self.moment_of(due, now));

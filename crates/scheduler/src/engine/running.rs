@@ -37,7 +37,18 @@ impl Engine {
             self.runs.cancel(Cancelled::Cut(Cut::Lease), now, is_cut);
         }
         for run in self.runs.overdue(now) {
-            tracing::error!("an action does not stop; it blocks its thread");
+            let stuck =
+                self.runs.get_mut(run).map(|run| (run.action, run.unreported.iter().count()));
+            if let Some((action, jobs)) = stuck {
+                let planned = &self.plan.actions[action];
+                tracing::error!(
+                    run,
+                    destination = planned.destination,
+                    action = planned.action.name(),
+                    jobs,
+                    "an action does not stop; it blocks its thread"
+                );
+            }
             self.settle(run, None, now);
         }
     }
@@ -54,7 +65,7 @@ impl Engine {
                         self.end(action, job, End::Reported(&then), now);
                     }
                 } else {
-                    tracing::warn!("a report came after the end of its run; it is dropped");
+                    tracing::warn!(run, "a report came after the end of its run; it is dropped");
                 }
             }
             Message::Ended { run, result } => {
