@@ -4,6 +4,7 @@ use clap::{Parser, Subcommand};
 
 use crate::{
     commands::{
+        demo::{self, DemoArgs},
         discard::DiscardArgs,
         events::Events,
         ingest::{self, IngestArgs},
@@ -39,6 +40,9 @@ pub(crate) struct Arguments {
 
 #[derive(Subcommand, Debug)]
 pub(crate) enum Command {
+    /// See all of it at work, in under a minute
+    #[command(after_long_help = demo::WHAT_HAPPENS)]
+    Demo(DemoArgs),
     /// Write a commented blacksmith.toml to begin with
     Init(InitArgs),
     /// Store events, one JSON object a line

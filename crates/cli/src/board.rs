@@ -159,6 +159,23 @@ impl Board {
         self.at
     }
 
+    /// Whether no job waits or runs.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.total == self.totals.succeeded + self.totals.discarded
+    }
+
+    /// `crm/upsert: 120 succeeded, 30 failed; archive/append: 160 succeeded`
+    pub(crate) fn in_words(&self) -> String {
+        let of_queue = |queue: &QueueStats| {
+            let seen = Status::ALL.into_iter().filter(|status| queue.counts.of(*status) > 0);
+            let parts: Vec<_> =
+                seen.map(|status| format!("{} {status}", queue.counts.of(status))).collect();
+            format!("{}/{}: {}", queue.destination, queue.action, parts.join(", "))
+        };
+        let queues: Vec<_> = self.queues.iter().map(of_queue).collect();
+        if queues.is_empty() { "no jobs yet".to_owned() } else { queues.join("; ") }
+    }
+
     /// How fast all jobs went since `earlier`.
     pub(crate) fn rate_since(&self, earlier: &Self) -> Rate {
         self.rate(earlier, &self.totals, &earlier.totals)

@@ -59,6 +59,11 @@ impl<'a> Context<'a> {
         self.flags.store.configuration()
     }
 
+    /// The store that is named on the command line itself.
+    pub(crate) fn named_store(&self) -> Result<Option<Options>> {
+        self.flags.store.named()
+    }
+
     /// Opens the chosen store, which must be there: who looks into the wrong folder shall not find an empty store.
     pub(crate) async fn open(&self) -> Result<Arc<dyn Store>> {
         let options = existing_only(self.options()?);

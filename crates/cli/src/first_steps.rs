@@ -84,3 +84,23 @@ pub(crate) fn run(context: &mut Context<'_>) -> Result<Exit> {
 fn is_run_by_cargo() -> bool {
     std::env::var_os("CARGO_MANIFEST_DIR").is_some()
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+    use crate::arguments::Arguments;
+
+    #[test]
+    fn every_step_is_a_command() {
+        let arguments = Arguments::command();
+        for found in [Found::Nothing, Found::Configuration, Found::Store] {
+            for (step, _) in found.steps() {
+                let command =
+                    step.split(' ').next().and_then(|name| arguments.find_subcommand(name));
+                assert!(command.is_some(), "{step}");
+            }
+        }
+    }
+}

@@ -7,6 +7,7 @@ mod sending;
 
 pub(crate) use self::{
     batches::{Batch, Input, read},
+    line::event,
     lines::BadLine,
     sending::{Sender, Summary},
 };

@@ -20,6 +20,7 @@ mod configuration;
 mod confirm;
 mod context;
 mod deliver;
+mod demo;
 mod details;
 mod exit;
 mod failure;

@@ -61,6 +61,7 @@ async fn dispatch(context: &mut Context<'_>, command: Option<Command>) -> Result
         return first_steps::run(context);
     };
     match &command {
+        Command::Demo(args) => commands::demo::run(context, args).await,
         Command::Init(args) => commands::init::run(context, args),
         Command::Ingest(args) => commands::ingest::run(context, args).await,
         Command::Run(args) => commands::run::run(context, args).await,

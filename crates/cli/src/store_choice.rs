@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use blacksmith_store::{ENV_POSTGRES_URL, Options};
+use blacksmith_store::{ENV_POSTGRES_URL, ENV_URL, Options};
 use clap::Args;
 
 use crate::{
@@ -59,6 +59,17 @@ impl StoreFlags {
         let text = self.read_config(Path::new("."))?;
         Ok(text
             .map_or_else(|| Ok(Configuration::default()), |text| Configuration::from_toml(&text))?)
+    }
+
+    /// The store of `--store` alone; what the environment names is no store to play with.
+    ///
+    /// # Errors
+    /// `Config` for the URL.
+    pub(crate) fn named(&self) -> Result<Option<Options>> {
+        let of_environment = std::env::var(ENV_URL).ok();
+        let named = self.store.as_deref().filter(|url| !url.is_empty());
+        let named = named.filter(|url| of_environment.as_deref() != Some(*url));
+        Ok(named.map(Options::from_url).transpose()?)
     }
 
     fn options_in(

@@ -57,7 +57,7 @@ struct LineJob<'a> {
 ///
 /// # Errors
 /// What is wrong with the line.
-pub(super) fn event(text: &Bytes, routes: &Routes, toolkit: &Toolkit) -> Result<Event, String> {
+pub(crate) fn event(text: &Bytes, routes: &Routes, toolkit: &Toolkit) -> Result<Event, String> {
     let line: Line<'_> = serde_json::from_slice(text).map_err(|error| explained(&error))?;
     // A member that a line has is a slice of it; `null` is none.
     let payload = |raw: Option<&RawValue>| raw.map(|raw| text.slice_ref(raw.get().as_bytes()));

@@ -156,6 +156,8 @@ fn told(error: &JobError) -> String {
     let message = error.message();
     let text = match error.status_code() {
         _ if message.is_empty() => error.as_json().to_owned(),
+        // As HTTP's own reason begins.
+        Some(code) if message.starts_with(&code.to_string()) => format!("status {message}"),
         Some(code) => format!("status {code}, {message}"),
         None => message,
     };

@@ -6,6 +6,7 @@
 mod beginning;
 mod configuring;
 mod delivering;
+mod demonstrating;
 mod exit_codes;
 mod finding;
 mod ingesting;
