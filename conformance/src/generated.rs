@@ -5,17 +5,24 @@ pub(crate) mod filters;
 pub(crate) mod names;
 pub(crate) mod operations;
 
-use std::fmt::Debug;
+use std::{
+    cell::Cell,
+    fmt::Debug,
+    time::{Duration, Instant},
+};
 
 use proptest::{
     strategy::Strategy,
     test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner},
 };
 
-use crate::{case::Run, world::World};
+use crate::{case::Run, failure::limited, world::World};
 
 /// How long something that failed is shrunk at most, in milliseconds.
 const SHRINKING: u32 = 120_000;
+
+/// How long a case of the quick form goes on trying; with a slow store, it tries fewer values.
+const QUICK: Duration = Duration::from_secs(3);
 
 /// Something to do with a fresh store.
 pub(crate) type Attempt = Box<dyn FnOnce(&mut World) -> Run<'_> + Send>;
@@ -25,6 +32,8 @@ pub(crate) struct Generated<'a> {
     case: &'a str,
     seed: u64,
     thorough: u32,
+    /// Whether the seed was given: everything is tried then, however long it takes, for a failure is to be replayed.
+    is_replay: bool,
     attempt: &'a dyn Fn(Attempt) -> Result<(), String>,
 }
 
@@ -33,12 +42,13 @@ impl<'a> Generated<'a> {
         case: &'a str,
         seed: u64,
         thorough: u32,
+        is_replay: bool,
         attempt: &'a dyn Fn(Attempt) -> Result<(), String>,
     ) -> Self {
-        Self { case, seed, thorough, attempt }
+        Self { case, seed, thorough, is_replay, attempt }
     }
 
-    /// Tries so many values of a strategy in the quick form, each on a fresh store. One that fails is shrunk; the answer
+    /// Tries so many values of a strategy in the quick form, unless time runs out, each on a fresh store. One that fails is shrunk; the answer
     /// shows the smallest that still fails, and why.
     pub(crate) fn check<S: Strategy>(
         &self,
@@ -50,11 +60,21 @@ impl<'a> Generated<'a> {
             cases: values.saturating_mul(self.thorough),
             failure_persistence: None,
             max_shrink_time: SHRINKING,
+            max_shrink_iters: u32::MAX,
             ..Config::default()
         };
         let mut runner = TestRunner::new_with_rng(config, self.random());
-        let tried = runner
-            .run(strategy, |value| (self.attempt)(attempt(value)).map_err(TestCaseError::fail));
+        let (began, time) = (Instant::now(), QUICK * self.thorough);
+        let has_failed = Cell::new(false);
+        let tried = runner.run(strategy, |value| {
+            if !has_failed.get() && !self.is_replay && began.elapsed() > time {
+                return Ok(());
+            }
+            (self.attempt)(attempt(value)).map_err(|why| {
+                has_failed.set(true);
+                TestCaseError::fail(why)
+            })
+        });
         match tried {
             Ok(()) => Ok(()),
             Err(TestError::Fail(why, smallest)) => Err(failure(why.message(), &smallest)),
@@ -74,7 +94,7 @@ impl<'a> Generated<'a> {
 }
 
 fn failure(why: &str, smallest: &impl Debug) -> String {
-    format!("{why}\n\nthe smallest that fails:\n{smallest:#?}")
+    format!("{why}\n\nthe smallest that fails: {}", limited(smallest, 4_000))
 }
 
 #[cfg(test)]
@@ -88,7 +108,7 @@ mod tests {
             Some(number) if *number > 900 => Err("it is above 900".to_owned()),
             _ => Ok(()),
         };
-        let generated = Generated::new("family::case", seed, thorough, &attempt);
+        let generated = Generated::new("family::case", seed, thorough, true, &attempt);
         let result = generated.check(3, &(0..1_000_u32), |number| {
             numbers.borrow_mut().push(number);
             Box::new(|_| Box::pin(async { Ok(()) }))

@@ -73,6 +73,7 @@ struct Suite {
     capabilities: Capabilities,
     skipped: bool,
     seed: Result<u64, String>,
+    is_replay: bool,
     thorough: Result<u32, String>,
     make_place: Box<MakePlace>,
 }
@@ -95,6 +96,7 @@ impl Suite {
             capabilities,
             skipped: is_skipped(name),
             seed: seed(std::env::var(SEED).ok().as_deref()),
+            is_replay: std::env::var_os(SEED).is_some(),
             thorough: thorough(std::env::var(THOROUGH).ok().as_deref()),
             make_place: Box::new(move || {
                 let fixture = Arc::clone(&fixture);
@@ -147,7 +149,8 @@ fn execute(suite: &Suite, case: &'static Case) -> Result<(), Failed> {
                 on_a_fresh_store(suite, seed, run)
             };
             let variables = format!("{SEED}={seed} {THOROUGH}={thorough}");
-            (run(&Generated::new(case.name, seed, thorough, &attempt)), variables)
+            let generated = Generated::new(case.name, seed, thorough, suite.is_replay, &attempt);
+            (run(&generated), variables)
         }
     };
     result.map_err(|text| {

@@ -236,6 +236,19 @@ impl Reference {
         Ok(())
     }
 
+    /// The instants to come at which something changes: jobs fall due, leases end, events are not recent any more.
+    pub(crate) fn turning_points(&self, now: Timestamp) -> Vec<Timestamp> {
+        let due = self.jobs.iter().map(StoredJob::place);
+        let ends = self.calls.iter().map(|call| call.lease_end);
+        let ages =
+            self.events.iter().filter_map(|event| event.ingested_at).map(|at| at + purge::SPARED);
+        let mut points: Vec<Timestamp> =
+            due.chain(ends).chain(ages).filter(|instant| *instant > now).collect();
+        points.sort_unstable();
+        points.dedup();
+        points
+    }
+
     /// Everything, as the suite reads it from a store.
     pub(crate) fn contents(&self) -> Contents {
         let mut events: Vec<Event> =

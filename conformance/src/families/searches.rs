@@ -1,6 +1,7 @@
 //! Any search finds what the contract says, in its order, page by page.
 
 use blacksmith_store_core::WhereEvents;
+use proptest::{option::weighted, strategy::Strategy as _};
 
 use crate::{
     case::family,
@@ -20,8 +21,8 @@ family! {
     any_search_finds_what_the_reference_finds,
 }
 
-/// How many populations the quick form makes.
-const POPULATIONS: u32 = 5;
+/// How many populations the quick form makes, at most.
+const POPULATIONS: u32 = 8;
 
 /// How many searches go through each.
 const SEARCHES: usize = 30;
@@ -31,7 +32,12 @@ const SIZE: Size = Size { events: 16, jobs: 32 };
 fn any_search_finds_what_the_reference_finds(generated: &Generated<'_>) -> Result<(), String> {
     let searches =
         proptest::collection::vec(filters::searches(SIZE.events, SIZE.jobs), 1..=SEARCHES);
-    let population = proptest::collection::vec(filling(SIZE), 1..60);
+    let few = proptest::collection::vec(filling(SIZE), 1..60);
+    // Sometimes among many others, so that a store chooses other ways to find them.
+    let population = (weighted(0.3, 50..120_usize), few).prop_map(|(crowd, mut population)| {
+        population.splice(0..0, crowd.map(Operation::Crowd));
+        population
+    });
     // The searches come first: one of them is all that is left when the population is shrunk.
     generated.check(POPULATIONS, &(searches, population), |(searches, population)| {
         Box::new(move |world| Box::pin(search(world, searches, population)))

@@ -73,6 +73,7 @@ impl Caller {
                 let jobs = jobs.into_iter().map(|job| self.lone_job(job, reference, now));
                 Call::AddJobs(jobs.collect())
             }
+            Operation::Crowd(count) => Call::AddEvents((0..count).map(bystander).collect()),
             Operation::AddTransitions(moves) => {
                 Call::AddTransitions(self.transitions(moves, &mut Vec::new(), reference, now))
             }
@@ -118,6 +119,13 @@ impl Caller {
             Operation::Purge(new) => Call::Purge(purge(new)),
             Operation::Maintain => Call::Maintain,
             Operation::Wait(duration) => Call::Wait(duration),
+            Operation::WaitFor { place, almost } => {
+                let instants = reference.turning_points(now);
+                let until = instants.get(place % instants.len().max(1)).copied().unwrap_or(now);
+                let wait = (until - now).to_std().unwrap_or_default();
+                let beside = Duration::from_micros(u64::from(almost));
+                Call::Wait(wait.saturating_sub(beside))
+            }
             Operation::Again(number) if self.sent.is_empty() => {
                 Call::Look(event_id(number), job_id(number), transition_id(number))
             }
@@ -344,6 +352,18 @@ fn round(
     such.retain(|job| is_such(job.latest().state_after));
     let chosen = if such.is_empty() { all } else { such };
     chosen.get(place % chosen.len().max(1)).copied()
+}
+
+/// An event of nobody's names.
+fn bystander(number: usize) -> Event {
+    let (name, verb) = (NAMES[used(&NAMES)], VERBS[used(&VERBS)]);
+    let version = VERSIONS[used(&VERSIONS)];
+    let number = 1_000 + 2 * number;
+    let job = |number| Job::new(job_id(number), name, verb).with_version(version);
+    Event::new(event_id(number), name, verb)
+        .with_version(version)
+        .with_job(job(number))
+        .with_job(job(number + 1))
 }
 
 fn version(number: usize) -> Option<String> {

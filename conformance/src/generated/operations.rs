@@ -21,6 +21,8 @@ use super::{
 pub(crate) enum Operation {
     AddEvents(Vec<NewEvent>),
     AddJobs(Vec<NewJob>),
+    /// Adds so many events of names that are nobody's, with two jobs each.
+    Crowd(usize),
     AddTransitions(Vec<Move>),
     Apply(Vec<NewChange>),
     Claim {
@@ -42,6 +44,11 @@ pub(crate) enum Operation {
     Purge(NewPurge),
     Maintain,
     Wait(Duration),
+    /// Waits for an instant at which something changes, or almost.
+    WaitFor {
+        place: usize,
+        almost: bool,
+    },
     /// Sends an earlier call again, as it was.
     Again(usize),
     Find(WhereEvents),
@@ -267,7 +274,7 @@ fn extend() -> BoxedStrategy<Operation> {
 }
 
 fn pause() -> BoxedStrategy<Operation> {
-    (0..4_usize, 0..NAMES.len(), weighted(0.5, 0..VERBS.len()), any::<bool>())
+    (0..4_usize, 0..2_usize, weighted(0.4, 0..VERBS.len()), any::<bool>())
         .prop_map(|(number, destination, action, reason)| {
             Operation::Pause(NewPause { number, destination, action, reason })
         })
@@ -292,12 +299,15 @@ fn purge(size: Size) -> BoxedStrategy<Operation> {
 
 fn wait() -> impl Strategy<Value = Operation> {
     let wait = prop_oneof![
-        12 => (1..6_u64).prop_map(Duration::from_secs),
+        8 => (1..6_u64).prop_map(Duration::from_secs),
         2 => Just(Duration::from_secs(30)),
         2 => Just(Duration::from_hours(1)),
         1 => Just(Duration::from_micros(1))
     ];
-    wait.prop_map(Operation::Wait)
+    let wait = wait.prop_map(Operation::Wait);
+    let wait_for = (any::<usize>(), proptest::bool::weighted(0.25))
+        .prop_map(|(place, almost)| Operation::WaitFor { place, almost });
+    prop_oneof![wait, wait_for]
 }
 
 fn look(size: Size) -> BoxedStrategy<Operation> {
@@ -317,12 +327,12 @@ pub(crate) fn any_operation(size: Size) -> BoxedStrategy<Operation> {
         2 => vec(new_change(size), 0..4).prop_map(Operation::Apply),
     ];
     let leasing = prop_oneof![
-        6 => claim(),
+        7 => claim(),
         2 => extend(),
-        2 => (0..6_usize).prop_map(|limit| Operation::Expire { limit }),
+        3 => (0..5_usize).prop_map(|limit| Operation::Expire { limit }),
     ];
     let managing = prop_oneof![
-        2 => pause(),
+        3 => pause(),
         3 => (0..4_usize).prop_map(Operation::Resume),
         3 => purge(size),
         1 => Just(Operation::Maintain),
@@ -338,7 +348,7 @@ pub(crate) fn any_operation(size: Size) -> BoxedStrategy<Operation> {
         7 => leasing,
         4 => managing,
         2 => any::<usize>().prop_map(Operation::Again),
-        3 => wait(),
+        4 => wait(),
         2 => looking,
     ]
     .boxed()

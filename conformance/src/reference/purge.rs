@@ -7,10 +7,10 @@ use blacksmith_store_core::{
     WhereTransitions,
 };
 
-use super::{Reference, filters, pages};
+use super::{Reference, StoredJob, filters, pages};
 
 /// Events ingested within this time are spared.
-const SPARED: Duration = Duration::from_hours(1);
+pub(super) const SPARED: Duration = Duration::from_hours(1);
 
 /// What becomes of an event that matches.
 #[derive(PartialEq, Eq)]
@@ -96,6 +96,11 @@ impl Reference {
         }
         self.events.retain(|event| !gone.contains(&event.id));
         self.jobs.retain(|job| !gone.contains(&job.event_id()));
+        // A job that is added again begins a life of its own: no old claim is taken for one of it.
+        let stored: Vec<_> = self.jobs.iter().map(StoredJob::id).collect();
+        for call in &mut self.calls {
+            call.taken.retain(|(job, _)| stored.contains(job));
+        }
         Ok(())
     }
 
