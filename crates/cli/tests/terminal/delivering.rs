@@ -1,6 +1,9 @@
 //! `blacksmith run` by HTTP and into files.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::BTreeSet,
+    io::{Read as _, Write as _},
+};
 
 use chrono::{TimeDelta, Utc};
 use serde_json::Value;
@@ -164,6 +167,36 @@ fn who_does_not_answer_in_time_or_at_all_has_failed() {
     assert_eq!(ran.output, "0 jobs delivered, 0 retried, 2 discarded\n", "{}", ran.errors);
     let found = shell.json(&["transitions", "list", "--status", "discarded"]).to_string();
     assert!(found.contains("longer than 200ms") && found.contains("onnection refused"), "{found}");
+}
+
+#[test]
+fn the_status_of_an_answer_counts_although_its_body_stands_still() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let server = std::thread::spawn(move || {
+        let (mut connection, _) = listener.accept().unwrap();
+        // The request has no body, so it ends with its headers.
+        let mut request = Vec::new();
+        while !request.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            connection.read_exact(&mut byte).unwrap();
+            request.extend_from_slice(&byte);
+        }
+        connection.write_all(b"HTTP/1.1 410 Gone\r\ncontent-length: 100\r\n\r\nhalf").unwrap();
+        // Open until the client gives up.
+        let _ = connection.read_to_end(&mut Vec::new());
+    });
+    let shell = Shell::new();
+    shell.write(
+        "blacksmith.toml",
+        format!("[destinations.crm]\nkind = \"http\"\nurl = \"{url}\"\nmax_retries = 0\nactions.upsert = {{}}"),
+    );
+    let line = r#"{"source":"shop","trigger":"order.paid"}"#;
+    assert_eq!(shell.run_on(line, &["ingest", "-", "--to", "crm/upsert"]).code, 0);
+    let ran = shell.run(&["run", "--drain"]);
+    assert_eq!(ran.output, "0 jobs delivered, 0 retried, 1 discarded\n", "{}", ran.errors);
+    assert_eq!(history(&shell)[2]["error"]["message"], "410 Gone: half");
+    server.join().unwrap();
 }
 
 #[test]
