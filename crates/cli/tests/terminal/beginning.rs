@@ -14,6 +14,12 @@ fn what_init_writes_can_be_used_as_it_stands() {
     assert!(ingested.output.starts_with("10 events, 10 jobs added"), "{}", ingested.output);
     let stats = shell.json(&["stats"]);
     assert_eq!(stats["queues"][0]["destination"], "archive");
+
+    let delivered = shell.run(&["run", "--drain", "-q"]);
+    assert_eq!(delivered.code, 0, "{}", delivered.errors);
+    assert_eq!(shell.json(&["stats"])["totals"]["succeeded"], 10);
+    let archive = fs::read_to_string(shell.path("delivered.ndjson")).unwrap();
+    assert_eq!(archive.lines().count(), 10);
 }
 
 #[test]
