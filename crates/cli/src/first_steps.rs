@@ -17,6 +17,8 @@ enum Found {
     Nothing,
     /// A configuration, whose store is still to be made.
     Configuration,
+    /// A store, and nothing that says where its jobs lead.
+    StoreAlone,
     Store,
 }
 
@@ -36,7 +38,8 @@ const FAILED: Step = ("jobs list --status failed", "see what failed, and why");
 impl Found {
     fn of(has_configuration: bool, store: &Options) -> Self {
         match (has_configuration, is_absent(store)) {
-            (_, false) => Self::Store,
+            (true, false) => Self::Store,
+            (false, false) => Self::StoreAlone,
             (true, true) => Self::Configuration,
             (false, true) => Self::Nothing,
         }
@@ -46,7 +49,8 @@ impl Found {
         match self {
             Self::Nothing => "there is no store and no blacksmith.toml here yet",
             Self::Configuration => "blacksmith.toml is here, its store is not yet",
-            Self::Store => "the store is there",
+            Self::StoreAlone => "the store is there, a blacksmith.toml is not",
+            Self::Store => "blacksmith.toml and its store are here",
         }
     }
 
@@ -54,6 +58,7 @@ impl Found {
         match self {
             Self::Nothing => &[DEMO, INIT, INGEST],
             Self::Configuration => &[INGEST_ROUTED, RUN, TOP],
+            Self::StoreAlone => &[INIT, TOP, FAILED, SHOW],
             Self::Store => &[RUN, TOP, FAILED, SHOW],
         }
     }
@@ -95,7 +100,7 @@ mod tests {
     #[test]
     fn every_step_is_a_command() {
         let arguments = Arguments::command();
-        for found in [Found::Nothing, Found::Configuration, Found::Store] {
+        for found in [Found::Nothing, Found::Configuration, Found::StoreAlone, Found::Store] {
             for (step, _) in found.steps() {
                 let command =
                     step.split(' ').next().and_then(|name| arguments.find_subcommand(name));

@@ -17,6 +17,9 @@ fn without_a_command_it_says_what_to_do_next() {
     shell.write("in.ndjson", "");
     assert_eq!(shell.run(&["ingest", "in.ndjson"]).code, 0);
     assert_eq!(commands(), ["run", "top", "jobs", "show"]);
+    std::fs::rename(shell.path("jobs.db"), shell.path("blacksmith.db")).unwrap();
+    std::fs::remove_file(shell.path("blacksmith.toml")).unwrap();
+    assert_eq!(commands(), ["init", "top", "jobs", "show"]);
 }
 
 #[test]
