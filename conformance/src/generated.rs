@@ -2,6 +2,7 @@
 
 pub(crate) mod calls;
 pub(crate) mod filters;
+mod moves;
 pub(crate) mod names;
 pub(crate) mod operations;
 

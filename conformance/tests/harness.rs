@@ -111,3 +111,13 @@ fn one_case_is_chosen_by_its_name_and_says_how_to_replay_it() {
     assert!(text.contains(&format!("--exact {name}")), "{text}");
     assert!(text.contains("BLACKSMITH_CONFORMANCE_SEED="), "{text}");
 }
+
+#[test]
+fn a_generated_case_shows_the_smallest_that_fails_and_how_to_replay_it() {
+    let name = "sequences::any_sequence_of_calls_is_answered_as_by_the_reference";
+    let (conclusion, text) = conclude(Lack::Store, "generated", name);
+    assert_eq!(conclusion.num_failed, 1);
+    assert!(text.contains("closed for today"), "{text}");
+    assert!(text.contains("the smallest that fails: ["), "{text}");
+    assert!(text.contains("BLACKSMITH_CONFORMANCE_THOROUGH=1"), "{text}");
+}
