@@ -31,14 +31,16 @@ CREATE TABLE events (
     version text COLLATE "C",
     context bytea,
     data bytea,
-    parent_event_id bytea,
-    PRIMARY KEY (id)
+    parent_event_id bytea
 );
 
 CREATE INDEX events_source ON events (source, id);
 
 -- For purges by age; it has one entry for many pages.
 CREATE INDEX events_ingested ON events USING brin (ingested_at) WITH (autosummarize = on);
+
+-- Last: of two indexes that look the same to the planner, while a table is empty, it takes the younger one.
+ALTER TABLE events ADD PRIMARY KEY (id);
 
 -- first_at, first_state, first_id, first_actor, first_error and run_at are the first transition.
 CREATE TABLE jobs (
@@ -56,13 +58,13 @@ CREATE TABLE jobs (
     data bytea,
     parent_job_id bytea,
     first_actor text COLLATE "C",
-    first_error text,
-    PRIMARY KEY (id)
+    first_error text
 );
 
 CREATE INDEX jobs_event ON jobs (event_id);
 CREATE INDEX jobs_queue ON jobs (queue, id);
 CREATE UNIQUE INDEX jobs_first ON jobs (first_id);
+ALTER TABLE jobs ADD PRIMARY KEY (id);
 
 -- The unfinished jobs. run_at is the place in the queue: the run_at as given or the instant of the write, whichever is later.
 -- sequence and attempt are those of the latest transition. While status is 2, tr_id, tr_at and before are the executing
@@ -82,7 +84,9 @@ CREATE TABLE live (
 ) WITH (fillfactor = 50);
 
 CREATE UNIQUE INDEX live_job ON live (queue, job_id);
-CREATE INDEX live_due ON live (queue, run_at, job_id);
+-- Every row meets the condition. Statements that live_due is to serve repeat it; for the others, which look up a job by live_job,
+-- live_due is then no choice for the planner, to whom both look the same while there are few rows.
+CREATE INDEX live_due ON live (queue, run_at, job_id) WHERE lane >= 0;
 
 -- One row an attempt: its executing transition (exec_id, exec_at, exec_actor) and its outcome. A transition that ended no
 -- attempt stands alone: exec_id is null, and `before` is its state before; otherwise `before` is the state before executing.
@@ -170,7 +174,8 @@ WITH words (status, word) AS (
     FROM log g
     UNION ALL
     SELECT l.tr_id, l.event_id, l.job_id, l.sequence::int8, l.attempt::int8, l.before, l.status, NULL, l.tr_at, NULL,
-        (SELECT k.actor FROM claims k WHERE k.id <= l.tr_id ORDER BY k.id DESC LIMIT 1), l.queue, l.lane
+        (SELECT CASE WHEN k.last_id >= l.tr_id THEN k.actor END FROM claims k WHERE k.id <= l.tr_id ORDER BY k.id DESC LIMIT 1),
+        l.queue, l.lane
     FROM live l
     WHERE l.status = 2
 )

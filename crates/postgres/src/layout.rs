@@ -200,7 +200,7 @@ impl Layout for Tables<'_> {
                 );
             }
             Rows::Runs => {
-                let live = "l.queue = k.queue AND l.run_at BETWEEN k.low AND k.high \
+                let live = "l.lane >= 0 AND l.queue = k.queue AND l.run_at BETWEEN k.low AND k.high \
                      AND l.tr_id BETWEEN k.id AND k.last_id AND l.status = 2";
                 select.from(self.table("claims", "k"));
                 self.join(select, "live", "l", live);

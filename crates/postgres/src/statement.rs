@@ -24,6 +24,11 @@ struct Source {
 /// A queue is empty most of the time, and then reading its table from end to end is the cheapest way. That plan is kept for a
 /// minute or more, in which hundreds of thousands of jobs may come. These settings end with the transaction, so nothing is
 /// left behind in a connection that a pooler gives to others. Costs that are made up must not start the compiler.
+///
+/// They do not say which index, and on a table of which the planner knows no row all look the same, read as a whole too. So the
+/// texts leave it one choice. A row is looked up by `= ANY (ARRAY[x.id])` or in a `LATERAL (… OFFSET 0)`: between two columns,
+/// `=` would make a whole index worth reading, for a merge. What is sorted is sorted by what was given, for the same reason. The
+/// index `live_due` has a condition that every row meets and that only those statements repeat which it is to serve.
 pub(crate) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL enable_seqscan = off; \
      SET LOCAL enable_bitmapscan = off; SET LOCAL jit = off";
 
@@ -119,6 +124,12 @@ impl Statement {
     /// The types of its parameters.
     pub(crate) fn types(self) -> &'static [Type] {
         SOURCES[self.0].types
+    }
+
+    /// Every statement.
+    #[cfg(test)]
+    pub(crate) fn all() -> impl Iterator<Item = Self> {
+        (0..SOURCES.len()).map(Self)
     }
 
     /// Whether it reads small tables alone, so that its plan does not matter.

@@ -133,3 +133,36 @@ async fn its_columns_stay_as_they_are() -> Result {
     );
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_whose_claim_is_not_there_is_nobody_elses() -> Result {
+    let schema = Schema::migrated().await?;
+    let (store, toolkit) = (schema.open().await?, Toolkit::new());
+    store.add_events(&toolkit, vec![event(&toolkit, &["crm"]), event(&toolkit, &["crm"])]).await?;
+    assert_eq!(claim(&*store, &toolkit, "first", "crm", 1).await?.len(), 1);
+    let job = claim(&*store, &toolkit, "second", "crm", 1).await?.remove(0);
+    let client = schema.client().await;
+    client.execute("DELETE FROM claims WHERE actor = 'second'", &[]).await?;
+
+    let found = store.find_job(&toolkit, job.id).await?;
+    assert_eq!(found.transition.and_then(|latest| latest.actor), None);
+    let shown = client
+        .query_one(
+            "SELECT actor FROM history WHERE job_id = $1 AND state_after = 'executing'",
+            &[&&job.id.as_bytes()[..]],
+        )
+        .await?;
+    assert_eq!(shown.get::<_, Option<String>>(0), None);
+
+    // Another handle decides by what is stored.
+    let end = job.next(toolkit.transition_id(), Status::Succeeded)?.with_actor("third");
+    schema.open().await?.add_transitions(&toolkit, vec![end]).await?;
+    let of_first = client
+        .query_one(
+            "SELECT count(*) FROM history WHERE actor = 'first' AND job_id = $1",
+            &[&&job.id.as_bytes()[..]],
+        )
+        .await?;
+    assert_eq!(of_first.get::<_, i64>(0), 0);
+    Ok(())
+}

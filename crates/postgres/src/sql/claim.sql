@@ -33,7 +33,7 @@ WITH used AS MATERIALIZED (
         FROM (
             SELECT l.queue, l.lane, l.job_id, l.run_at
             FROM blacksmith_store.live l
-            WHERE l.queue = w.queue AND l.run_at <= $5::timestamptz AND (l.run_at, l.job_id) > (w.start_at, w.start_job)
+            WHERE l.lane >= 0 AND l.queue = w.queue AND l.run_at <= $5::timestamptz AND (l.run_at, l.job_id) > (w.start_at, w.start_job)
                 AND CASE WHEN l.status IN (0, 1, 4, 6) THEN true ELSE false END
             ORDER BY l.run_at, l.job_id
             LIMIT 1000
@@ -50,7 +50,7 @@ WITH used AS MATERIALIZED (
     SET before = l.status, status = 2, attempt = l.attempt + 1, sequence = l.sequence + 1, tr_id = n.token, tr_at = $5
     FROM unnest(ARRAY (SELECT c.queue FROM c), ARRAY (SELECT c.lane FROM c), ARRAY (SELECT c.job_id FROM c), $6)
         AS n (queue, lane, job_id, token)
-    WHERE length(n.job_id) = 20 AND l.queue = n.queue AND l.job_id = n.job_id AND l.lane = n.lane
+    WHERE length(n.job_id) = 20 AND l.queue = ANY (ARRAY[n.queue]) AND l.job_id = n.job_id AND l.lane = n.lane
     RETURNING l.lane, l.job_id, l.event_id, l.queue, l.run_at, l.sequence, l.attempt, l.before, l.tr_id, l.tr_at
 ), k AS (
     INSERT INTO blacksmith_store.claims (call, id, last_id, queue, actor, lease_until, low, high)
@@ -65,7 +65,7 @@ WITH used AS MATERIALIZED (
     SELECT w.queue, (
             SELECT l.run_at
             FROM blacksmith_store.live l
-            WHERE l.queue = w.queue
+            WHERE l.lane >= 0 AND l.queue = w.queue
                 AND (l.run_at, l.job_id) > (
                     CASE WHEN coalesce(s.n, 0) < w.room THEN $5 WHEN w.room = 0 THEN w.start_at ELSE s.high END,
                     CASE WHEN coalesce(s.n, 0) < w.room THEN '\xffffffffffffffffffffffffffffffffffffffff'

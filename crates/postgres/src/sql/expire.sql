@@ -10,7 +10,7 @@ WITH x AS MATERIALIZED (
     UPDATE blacksmith_store.live l
     SET status = 6, sequence = l.sequence + 1, run_at = greatest(x.run_at, l.tr_at)
     FROM x
-    WHERE l.queue = x.queue AND l.job_id = x.job_id
+    WHERE l.queue = ANY (ARRAY[x.queue]) AND l.job_id = x.job_id
     RETURNING l.lane, l.job_id, l.event_id, l.queue, l.sequence, l.attempt, l.before, l.tr_id, l.tr_at, x.id, x.run_at,
         x.exec_actor
 ), t AS (

@@ -6,7 +6,7 @@ FROM unnest((SELECT $1::int4[]), (SELECT $2::timestamptz[]), (SELECT $3::timesta
 CROSS JOIN LATERAL (
     SELECT l.queue, l.job_id, l.attempt
     FROM blacksmith_store.live l
-    WHERE l.queue = k.queue AND l.run_at BETWEEN k.low AND k.high AND l.tr_id BETWEEN k.id AND k.last_id
+    WHERE l.lane >= 0 AND l.queue = k.queue AND l.run_at BETWEEN k.low AND k.high AND l.tr_id BETWEEN k.id AND k.last_id
         AND CASE WHEN l.status = 2 THEN true ELSE false END
     ORDER BY l.run_at, l.job_id
     LIMIT 10000

@@ -13,9 +13,14 @@ SELECT j.id AS job_id, j.event_id, q.destination, q.action, j.version AS job_ver
     CASE WHEN l.status = 2 THEN NULL WHEN g.end_id IS NULL THEN j.run_at ELSE g.run_at END AS run_at,
     CASE WHEN l.status = 2 THEN k.actor WHEN g.end_id IS NULL THEN j.first_actor ELSE g.actor END AS actor
 FROM unnest((SELECT $1::bytea[])) AS x (id)
-JOIN blacksmith_store.jobs j ON j.id = x.id
-JOIN blacksmith_store.queues q ON q.id = j.queue
-LEFT JOIN blacksmith_store.live l ON l.queue = j.queue AND l.job_id = j.id
+JOIN blacksmith_store.jobs j ON j.id = ANY (ARRAY[x.id])
+JOIN blacksmith_store.queues q ON q.id = ANY (ARRAY[j.queue])
+LEFT JOIN LATERAL (
+    SELECT l.status, l.sequence, l.attempt, l.before, l.tr_id, l.tr_at
+    FROM blacksmith_store.live l
+    WHERE l.queue = j.queue AND l.job_id = j.id
+    OFFSET 0
+) l ON true
 LEFT JOIN LATERAL (
     SELECT g.end_id, g.exec_id, g.sequence, g.attempt, g.before, g.after, g.error, g.end_at, g.run_at, g.actor
     FROM blacksmith_store.log g
@@ -24,6 +29,7 @@ LEFT JOIN LATERAL (
     LIMIT 1
 ) g ON true
 LEFT JOIN LATERAL (
-    SELECT k.actor FROM blacksmith_store.claims k WHERE k.id <= l.tr_id ORDER BY k.id DESC LIMIT 1
+    SELECT CASE WHEN k.last_id >= l.tr_id THEN k.actor END AS actor
+    FROM blacksmith_store.claims k WHERE k.id <= l.tr_id ORDER BY k.id DESC LIMIT 1
 ) k ON l.status = 2
 WHERE length(x.id) = 20

@@ -25,7 +25,7 @@ WITH x AS MATERIALIZED (
                 CROSS JOIN LATERAL (SELECT FROM blacksmith_store.log g WHERE g.exec_id = f.id OFFSET 0) g)) AS found
 ), d AS (
     DELETE FROM blacksmith_store.live l USING x
-    WHERE x.after IN (3, 5) AND l.queue = x.queue AND l.job_id = x.job_id AND l.lane = x.lane AND l.tr_id = x.token
+    WHERE x.after IN (3, 5) AND l.queue = ANY (ARRAY[x.queue]) AND l.job_id = x.job_id AND l.lane = x.lane AND l.tr_id = x.token
         AND CASE WHEN l.status = 2 THEN true ELSE false END
     RETURNING l.lane, l.job_id, l.event_id, l.queue, l.sequence + 1 AS sequence, l.before, l.tr_id, l.tr_at, x.id, x.after,
         x.attempt, x.run_at, x.error, x.actor, x.exec_actor
@@ -33,7 +33,7 @@ WITH x AS MATERIALIZED (
     UPDATE blacksmith_store.live l
     SET status = x.after, attempt = x.attempt, sequence = l.sequence + 1, run_at = greatest(x.run_at, $12::timestamptz, l.tr_at)
     FROM x
-    WHERE x.after NOT IN (3, 5) AND l.queue = x.queue AND l.job_id = x.job_id AND l.lane = x.lane AND l.tr_id = x.token
+    WHERE x.after NOT IN (3, 5) AND l.queue = ANY (ARRAY[x.queue]) AND l.job_id = x.job_id AND l.lane = x.lane AND l.tr_id = x.token
         AND CASE WHEN l.status = 2 THEN true ELSE false END
     RETURNING l.lane, l.job_id, l.event_id, l.queue, l.sequence, l.before, l.tr_id, l.tr_at, x.id, x.after, x.attempt,
         x.run_at, x.error, x.actor, x.exec_actor

@@ -21,7 +21,7 @@ WITH w AS MATERIALIZED (
             SELECT d.run_at FROM (
                 SELECT l.run_at
                 FROM blacksmith_store.live l
-                WHERE l.queue = w.queue AND l.run_at <= $4::timestamptz AND (l.run_at, l.job_id) > (w.start_at, w.start_job)
+                WHERE l.lane >= 0 AND l.queue = w.queue AND l.run_at <= $4::timestamptz AND (l.run_at, l.job_id) > (w.start_at, w.start_job)
                     AND CASE WHEN l.status IN (0, 1, 4, 6) THEN true ELSE false END
                 ORDER BY l.run_at, l.job_id
                 LIMIT 1000
@@ -40,7 +40,7 @@ FROM (
         SELECT d.* FROM (
             SELECT l.queue, l.run_at, l.job_id
             FROM blacksmith_store.live l
-            WHERE l.queue = w.queue AND (l.run_at, l.job_id) > (w.start_at, w.start_job)
+            WHERE l.lane >= 0 AND l.queue = w.queue AND (l.run_at, l.job_id) > (w.start_at, w.start_job)
                 AND l.run_at <= CASE WHEN bound.n < $5 THEN $4 ELSE bound.run_at END
                 AND CASE WHEN l.status IN (0, 1, 4, 6) THEN true ELSE false END
             ORDER BY l.run_at, l.job_id

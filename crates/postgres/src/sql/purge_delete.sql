@@ -6,18 +6,18 @@
 WITH x AS MATERIALIZED (
     SELECT x.* FROM unnest((SELECT $2::int4[]), (SELECT $3::bytea[])) AS x (queue, id) WHERE length(x.id) = 20
 ), l AS (
-    DELETE FROM blacksmith_store.live l USING x WHERE l.queue = x.queue AND l.job_id = x.id
+    DELETE FROM blacksmith_store.live l USING x WHERE l.queue = ANY (ARRAY[x.queue]) AND l.job_id = x.id
     RETURNING l.queue, l.job_id, l.status
 ), g AS (
-    DELETE FROM blacksmith_store.log g USING x WHERE g.job_id = x.id
+    DELETE FROM blacksmith_store.log g USING x WHERE g.job_id = ANY (ARRAY[x.id])
     RETURNING g.queue, g.job_id, g.sequence, g.after, g.exec_id IS NOT NULL AS is_attempt
 ), j AS (
-    DELETE FROM blacksmith_store.jobs j USING x WHERE j.id = x.id
+    DELETE FROM blacksmith_store.jobs j USING x WHERE j.id = ANY (ARRAY[x.id])
     RETURNING j.id, j.queue
 ), e AS (
     DELETE FROM blacksmith_store.events e
     USING unnest((SELECT $1::bytea[])) AS x (id)
-    WHERE length(x.id) = 20 AND e.id = x.id
+    WHERE length(x.id) = 20 AND e.id = ANY (ARRAY[x.id])
     RETURNING 1
 ), ends AS (
     SELECT DISTINCT ON (g.job_id) g.job_id, g.queue, g.after AS status

@@ -8,7 +8,7 @@ WITH t AS MATERIALIZED (
     SELECT u.queue, (
             SELECT l.run_at
             FROM blacksmith_store.live l
-            WHERE l.queue = u.queue AND l.run_at <= $1::timestamptz
+            WHERE l.lane >= 0 AND l.queue = u.queue AND l.run_at <= $1::timestamptz
                 AND CASE WHEN l.status IN (0, 1, 4, 6) THEN true ELSE false END
             ORDER BY l.run_at, l.job_id
             LIMIT 1
