@@ -64,16 +64,20 @@ mod failure;
 mod families;
 mod fixture;
 mod generated;
+mod guarantees;
 mod handle;
 mod harness;
 mod journal;
 mod life;
 mod oracle;
 mod reference;
+mod suite;
 mod twin;
 mod world;
 
 pub use crate::{
     fixture::{Fixture, FixtureError, Place},
+    guarantees::{GUARANTEES, Guarantee, Level},
     harness::{run, trials},
+    suite::{Suite, Verdict},
 };

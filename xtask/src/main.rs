@@ -4,6 +4,7 @@
 
 mod command;
 mod deny;
+mod documents;
 mod lints;
 mod packages;
 mod testing;
@@ -16,19 +17,21 @@ use crate::{command::Result, testing::Sum};
 const USAGE: &str = "\
 Usage:
   cargo xtask ci [STEP]...             everything that CI checks, or these steps of it:
-                                       fmt, tree, clippy, doc, deny, package, test
+                                       fmt, tree, clippy, doc, deny, package, documents, test
+  cargo xtask documents                writes the documents that programs write
   cargo xtask test                     every test there is, doctests included
       --without-postgres               leaves out, on purpose, those that need a PostgreSQL server
 ";
 
 /// The steps of CI, in order: what fails soonest comes first, the tests last.
-const STEPS: [(&str, Step); 7] = [
+const STEPS: [(&str, Step); 8] = [
     ("fmt", Step::Lint(lints::fmt)),
     ("tree", Step::Lint(tree::check)),
     ("clippy", Step::Lint(lints::clippy)),
     ("doc", Step::Lint(lints::doc)),
     ("deny", Step::Lint(deny::check)),
     ("package", Step::Lint(packages::check)),
+    ("documents", Step::Lint(documents::check)),
     ("test", Step::Test),
 ];
 
@@ -43,6 +46,7 @@ fn main() -> ExitCode {
     let outcome = match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["ci", steps @ ..] => ci(steps),
         ["test", options @ ..] => test(options),
+        ["documents"] => documents::write().map(|()| true),
         ["help" | "--help" | "-h"] => {
             print!("{USAGE}");
             Ok(true)

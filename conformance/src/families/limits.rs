@@ -142,11 +142,14 @@ async fn a_name_has_1_to_255_bytes(world: &World) -> Outcome {
     world.expect_unchanged("what is no name", &before).await?;
 
     let longest = "\u{e9}".repeat(MAX_NAME_BYTES / 2) + "x";
-    for (_, set) in NAMES {
+    for (member, set) in NAMES {
         let event = with(world.event().with_job(world.job("crm")), |event| {
             set(event, longest.clone());
         });
-        world.store.add_events(vec![event]).await?;
+        world.store.add_events(vec![event.clone()]).await?;
+        let found = world.store.find_event(event.id).await?;
+        let kept = with(found.clone(), |found| set(found, longest.clone()));
+        expect_eq(format!("the longest {member}"), found, kept)?;
     }
     Ok(())
 }

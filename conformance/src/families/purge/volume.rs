@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use blacksmith_store_core::{ClaimRequest, ErrorKind, Event, PurgeRequest, Status, Want};
+use blacksmith_store_core::{ClaimRequest, ErrorKind, Event, Job, PurgeRequest, Status, Want};
 
 use super::{gone, left, of_source};
 use crate::{
@@ -17,6 +17,7 @@ family! {
     deadlines_stop_a_purge_that_goes_on_later,
     a_job_is_claimed_or_purged_and_never_both,
     no_job_is_added_to_an_event_that_goes,
+    what_is_put_back_to_work_meanwhile_is_spared,
 }
 
 /// Stores `count` discarded events of one job each, and as many waiting ones in between that come from "keeper".
@@ -143,4 +144,42 @@ async fn no_job_is_added_to_an_event_that_goes(world: &World) -> Outcome {
     let contents = world.contents().await?;
     expect_eq("jobs", contents.jobs.len() as u64, added)?;
     expect_eq("events", contents.events.len() as u64, 200 - gone)
+}
+
+/// An operator asks for finished jobs again while a purge takes finished events: a job whose retry was accepted stays.
+async fn what_is_put_back_to_work_meanwhile_is_spared(world: &World) -> Outcome {
+    const JOBS: usize = 200;
+    let jobs: Vec<Job> = (0..JOBS).map(|_| world.job("crm")).collect();
+    let events = jobs.iter().map(|job| world.event().with_job(job.clone())).collect();
+    world.store.add_events(events).await?;
+    let claimed = world.claim("crm", JOBS).await?;
+    let ends = claimed.iter().map(|job| world.next(job, Status::Succeeded));
+    world.store.add_transitions(ends.collect::<Outcome<Vec<_>>>()?).await?;
+    let mut finished = Vec::new();
+    for job in jobs {
+        finished.push(world.store.find_job(job.id).await?);
+    }
+
+    let retries = async {
+        let mut accepted = Vec::new();
+        for job in finished.iter().rev() {
+            match world.store.add_transitions(vec![world.next(job, Status::Awaiting)?]).await {
+                Ok(_) => accepted.push(job.id),
+                Err(error) => expect_eq("a purged job's retry", error.kind(), ErrorKind::NotFound)?,
+            }
+            tokio::task::yield_now().await;
+        }
+        Ok::<_, Failure>(accepted)
+    };
+    let deletions = async {
+        tokio::task::yield_now().await;
+        Ok::<_, Failure>(world.store.purge(PurgeRequest::everything().with_recent()).await?)
+    };
+    let (accepted, purged) = tokio::try_join!(retries, deletions)?;
+    expect_eq("jobs put back to work or purged", accepted.len() as u64 + purged.jobs, JOBS as u64)?;
+    for id in accepted {
+        let status = world.store.find_job(id).await?.status();
+        expect_eq("a job that was put back to work", status, Some(Status::Awaiting))?;
+    }
+    Ok(())
 }

@@ -1,0 +1,138 @@
+//! A store with one fault.
+
+use std::sync::Arc;
+
+use blacksmith_store_conformance::Fixture;
+use blacksmith_store_core::{
+    Adapter, Added, Appended, CONTRACT_VERSION, Capabilities, Change, ChangeOutcome, ClaimRequest,
+    Claimed, Event, EventId, ExpireRequest, ExtendRequest, Extended, Job, JobId, Maintained,
+    Options, Page, Pause, PauseId, PurgeRequest, Purged, QueueStats, Result, Store, Toolkit,
+    Transition, TransitionId, Wakeups, WhereEvents, async_trait,
+};
+
+/// A fault, what it breaks, and the cases that must catch it.
+#[derive(Clone, Copy)]
+pub(crate) struct Planted {
+    /// What the store does wrong, as the end of the sentence "a store that …".
+    pub(crate) story: &'static str,
+    /// The cases that name the broken promise. Each must fail.
+    pub(crate) caught_by: &'static [&'static str],
+    /// The fault, for one store.
+    pub(crate) make: fn() -> Arc<dyn Fault>,
+}
+
+impl Planted {
+    pub(crate) const fn new(
+        story: &'static str,
+        caught_by: &'static [&'static str],
+        make: fn() -> Arc<dyn Fault>,
+    ) -> Self {
+        Self { story, caught_by, make }
+    }
+}
+
+/// Declares for every method of the contract what a fault may do instead, which is by default the right thing, and the store
+/// that asks a fault.
+macro_rules! faulty {
+    ($($method:ident($($argument:ident: $type:ty)?) -> $answer:ty;)*) => {
+        /// What a store does wrong: every method is by default that of the sound store below.
+        #[async_trait]
+        pub(crate) trait Fault: Send + Sync {$(
+            #[allow(missing_docs, reason = "the method of the contract")]
+            async fn $method(
+                &self, store: &dyn Store, toolkit: &Toolkit $(, $argument: $type)?
+            ) -> Result<$answer> {
+                store.$method(toolkit $(, $argument)?).await
+            }
+        )*}
+
+        #[async_trait]
+        impl Store for Faulty {
+            fn name(&self) -> &'static str {
+                NAME
+            }
+
+            fn options(&self) -> &Options {
+                self.store.options()
+            }
+
+            fn capabilities(&self) -> Capabilities {
+                self.store.capabilities()
+            }
+
+            $(
+                async fn $method(&self, toolkit: &Toolkit $(, $argument: $type)?) -> Result<$answer> {
+                    self.fault.$method(self.store.as_ref(), toolkit $(, $argument)?).await
+                }
+            )*
+        }
+    };
+}
+
+faulty! {
+    add_events(events: Vec<Event>) -> Added;
+    add_jobs(jobs: Vec<Job>) -> Added;
+    add_transitions(transitions: Vec<Transition>) -> Appended;
+    apply(changes: Vec<Change>) -> Vec<ChangeOutcome>;
+    find_event(id: EventId) -> Event;
+    find_job(id: JobId) -> Job;
+    find_transition(id: TransitionId) -> Transition;
+    find_events(filter: WhereEvents) -> Page<Event>;
+    find_jobs(filter: WhereEvents) -> Page<Job>;
+    find_transitions(filter: WhereEvents) -> Page<Transition>;
+    claim(request: ClaimRequest) -> Claimed;
+    extend_leases(request: ExtendRequest) -> Extended;
+    expire_leases(request: ExpireRequest) -> u64;
+    pause(pause: Pause) -> bool;
+    resume(id: PauseId) -> bool;
+    pauses() -> Vec<Pause>;
+    purge(request: PurgeRequest) -> Purged;
+    stats() -> Vec<QueueStats>;
+    wakeups() -> Wakeups;
+    maintain() -> Maintained;
+}
+
+/// A sound store behind a fault.
+struct Faulty {
+    fault: Arc<dyn Fault>,
+    store: Arc<dyn Store>,
+}
+
+/// The name of the adapter of faulty stores. It is that of the adapter below, whose options they take.
+const NAME: &str = "memory";
+
+/// The memory adapter with a fault in each store that it opens; without one it is sound.
+pub(crate) struct FaultyMemory(pub(crate) Option<Planted>);
+
+#[async_trait]
+impl Adapter for FaultyMemory {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn contract_version(&self) -> u32 {
+        CONTRACT_VERSION
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        blacksmith_store_memory::adapter().capabilities()
+    }
+
+    fn example_url(&self) -> &'static str {
+        blacksmith_store_memory::adapter().example_url()
+    }
+
+    async fn open(&self, options: Options) -> Result<Arc<dyn Store>> {
+        let store = blacksmith_store_memory::adapter().open(options).await?;
+        Ok(match &self.0 {
+            Some(planted) => Arc::new(Faulty { fault: (planted.make)(), store }),
+            None => store,
+        })
+    }
+}
+
+impl Fixture for FaultyMemory {
+    fn adapter(&self) -> impl Adapter + 'static {
+        Self(self.0)
+    }
+}
