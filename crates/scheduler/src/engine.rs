@@ -17,6 +17,7 @@ mod reporting;
 mod running;
 mod runs;
 mod stopping;
+mod suspects;
 mod timer;
 
 use std::{collections::HashSet, future::Future, pin::pin, sync::Arc, time::Duration};

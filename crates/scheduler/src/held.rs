@@ -2,7 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use blacksmith_store_core::{Event, Job, JobId, Queue, TransitionId};
+use blacksmith_store_core::{Event, Job, JobId, Queue, Status, TransitionId};
 use bytes::Bytes;
 
 use crate::Then;
@@ -28,6 +28,17 @@ impl Held {
                 Some(Self { event: Arc::clone(&event), job, token })
             })
         })
+    }
+
+    /// Which run of the job this claim is for, counted from 1.
+    pub(crate) fn attempt(&self) -> u32 {
+        self.job.transition.as_ref().map_or(1, |executing| executing.attempt)
+    }
+
+    /// Whether it was given up before: it may be what killed its process.
+    pub(crate) fn is_suspect(&self) -> bool {
+        let before = self.job.transition.as_ref().and_then(|executing| executing.state_before);
+        before == Some(Status::Unknown)
     }
 
     /// What is kept of it while it runs; the payloads go to the action.

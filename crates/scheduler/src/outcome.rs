@@ -1,7 +1,7 @@
 //! How a claim ends: the one transition, and the child jobs that come with it.
 
 use blacksmith_store_core::{
-    Change, Job, JobError, Result, Status, Toolkit, Transition, due_after_expiry,
+    Change, Job, JobError, Result, Status, Timestamp, Toolkit, Transition, due_after_expiry,
 };
 use bytes::Bytes;
 
@@ -20,6 +20,8 @@ pub(crate) enum End<'a> {
     OutOfBudget,
     /// Its action has not started, and shall not.
     GivenBack,
+    /// The same, and it is not to be claimed again before this instant.
+    PutOff(Timestamp),
 }
 
 /// Why a run was cancelled before its end, without a fault of its own.
@@ -72,6 +74,7 @@ impl Outcomes<'_> {
                 (self.step(job, Status::Discarded)?.with_error(error), &[][..])
             }
             End::GivenBack => (self.step(job, Status::Awaiting)?, &[][..]),
+            End::PutOff(until) => (self.step(job, Status::Awaiting)?.with_run_at(until), &[][..]),
         };
         trace(job, &transition);
         let mut change = Change::new(transition);
@@ -237,6 +240,8 @@ mod tests {
         assert_eq!(states(&end(2, End::Unreported)), (Status::Unknown, 2, Some(3_600)));
         assert_eq!(states(&end(3, End::Cut(Cut::Lease))), (Status::Unknown, 3, Some(2)));
         assert_eq!(states(&end(2, End::GivenBack)), (Status::Awaiting, 1, None));
+        let until = now() + std::time::Duration::from_secs(5);
+        assert_eq!(states(&end(2, End::PutOff(until))), (Status::Awaiting, 1, Some(5)));
         assert_eq!(states(&end(4, End::OutOfBudget)), (Status::Discarded, 4, None));
     }
 }

@@ -135,12 +135,37 @@ impl Engine {
                 continue;
             };
             counts[action] += 1;
-            self.queues[action].held += 1;
+            let queue = &mut self.queues[action];
+            queue.held += 1;
             if self.plan.actions[action].policy.shall_not_run(&held.job) {
                 self.end(action, held.kept(), End::OutOfBudget, now);
+            } else if held.is_suspect() {
+                self.take_up_suspect(action, held, now);
             } else {
-                self.queues[action].waiting.push_back(held);
+                queue.waiting.push_back(held);
             }
+        }
+    }
+
+    /// A job that may be what killed its process: it is kept if it is its turn, and given back until then.
+    fn take_up_suspect(&mut self, action: usize, held: Held, now: Instant) {
+        let queue = &mut self.queues[action];
+        if queue.tick.is_some() {
+            // At the next tick they would all come together again. Those before the guilty one are through when it runs, and
+            // those after it the next time.
+            if held.attempt().is_multiple_of(2) {
+                queue.waiting.push_back(held);
+            } else {
+                queue.waiting.push_front(held);
+            }
+            return;
+        }
+        let wait = queue.suspects.next_wait(now);
+        if wait.is_zero() {
+            queue.waiting.push_back(held);
+        } else {
+            let until = self.toolkit.now() + wait;
+            self.end(action, held.kept(), End::PutOff(until), now);
         }
     }
 

@@ -5,7 +5,11 @@ use std::{collections::VecDeque, time::Duration};
 use blacksmith_store_core::Timestamp;
 use tokio::time::Instant;
 
-use crate::{engine::leases::Leases, held::Held, plan::Planned};
+use crate::{
+    engine::{leases::Leases, suspects::Spacing},
+    held::Held,
+    plan::Planned,
+};
 
 /// Most jobs that are claimed ahead unless the action says otherwise.
 const LONGEST_PREFETCH: usize = 2_000;
@@ -30,6 +34,7 @@ pub(crate) struct ActionQueue {
     pub(crate) due_at: Option<Instant>,
     /// Of an action whose jobs wait for ticks.
     pub(crate) tick: Option<Tick>,
+    pub(crate) suspects: Spacing,
     pace: Pace,
 }
 
@@ -50,6 +55,7 @@ impl ActionQueue {
             may_have_more: true,
             due_at: None,
             tick: first_tick.map(|next| Tick { next, is_open: false }),
+            suspects: Spacing::new(now),
             pace: Pace { since: now, count: 0, per_second: 0 },
         }
     }
@@ -79,7 +85,7 @@ impl ActionQueue {
         if is_starved || is_low { room } else { 0 }
     }
 
-    /// Takes the jobs of the next run out, if one may begin.
+    /// Takes the jobs of the next run out, if one may begin. A suspect runs alone.
     pub(crate) fn next_run(
         &mut self,
         planned: &Planned,
@@ -96,10 +102,18 @@ impl ActionQueue {
         while run.len() < planned.batch_size
             && let Some(held) = self.waiting.pop_front()
         {
-            if leases.may_start(&held.token, now) {
-                run.push(held);
-            } else {
+            let is_alone = held.is_suspect();
+            if is_alone && !run.is_empty() {
                 passed_over.push(held);
+                break;
+            }
+            if !leases.may_start(&held.token, now) {
+                passed_over.push(held);
+                continue;
+            }
+            run.push(held);
+            if is_alone {
+                break;
             }
         }
         for held in passed_over.into_iter().rev() {
