@@ -79,5 +79,6 @@ pub use crate::{
     fixture::{Fixture, FixtureError, Place},
     guarantees::{GUARANTEES, Guarantee, Level},
     harness::{run, trials},
+    life::replay,
     suite::{Suite, Verdict},
 };

@@ -38,8 +38,11 @@ pub(crate) fn find(from: Status, to: Status) -> Option<Move> {
     }
 }
 
-/// Replays a job's whole history, in the order of its sequences; a sentence for the first thing that is wrong with it.
-pub(crate) fn replay(chain: &[Transition]) -> Result<(), String> {
+/// Replays a job's whole history, in the order of its sequences, against the suite's own copy of the table of a job's life.
+///
+/// # Errors
+/// A sentence for the first thing that is wrong with it.
+pub fn replay(chain: &[Transition]) -> Result<(), String> {
     let Some(first) = chain.first() else {
         return Err("there is no transition at all".into());
     };
