@@ -71,11 +71,13 @@ impl AddedInTransaction {
         self.added
     }
 
-    /// Says that the transaction was committed: wakes workers up, as [`add_events`](Store::add_events) does.
-    pub fn committed(self) {
+    /// Says that the transaction was committed: wakes workers up, as [`add_events`](Store::add_events) does, and answers what was
+    /// added. Without it they find the work when they look the next time.
+    pub fn committed(self) -> Added {
         if self.added.jobs > 0 {
             self.inner.bell.ring();
         }
+        self.added
     }
 }
 

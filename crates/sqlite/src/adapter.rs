@@ -9,7 +9,7 @@ use blacksmith_store_core::{
 use tokio::sync::oneshot;
 
 use crate::{
-    connect::{Role, connect},
+    connection::{Role, connect},
     executor::{Executor, spawn},
     migrate::{self, SqliteMigrator},
     settings::{Place, Settings},

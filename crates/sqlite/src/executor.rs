@@ -10,7 +10,7 @@ use rusqlite::Connection;
 
 use crate::{
     calls::{self, Queue, Unanswered},
-    connect::{Role, connect},
+    connection::{Role, connect},
     error::Failure,
     readers::{self, Look, Reading},
     settings::{Place, Settings},

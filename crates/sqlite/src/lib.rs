@@ -41,11 +41,11 @@
 
 mod adapter;
 mod adding;
-mod adding_in;
 mod appending;
+mod caller_transaction;
 mod calls;
 mod claiming;
-mod connect;
+mod connection;
 mod counting;
 mod error;
 mod executor;
@@ -74,6 +74,6 @@ mod writer;
 
 pub use crate::{
     adapter::{SqliteAdapter, adapter},
-    adding_in::{Pending, add_events_in},
+    caller_transaction::{AddedInTransaction, add_events_in},
 };
 pub use rusqlite;

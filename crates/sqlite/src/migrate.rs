@@ -12,7 +12,7 @@ use blacksmith_store_migrations::{Applied, Migration, Plan, sqlite};
 use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 
 use crate::{
-    connect::{Role, connect},
+    connection::{Role, connect},
     error::{Failure, is_busy},
     row,
     settings::{Place, Settings},

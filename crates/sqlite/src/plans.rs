@@ -11,7 +11,7 @@ use blacksmith_store_sql::{sea_query::SqliteQueryBuilder, search};
 use rusqlite::Connection;
 
 use crate::{
-    adding, appending, claiming, connect, counting,
+    adding, appending, claiming, connection, counting,
     error::Failure,
     expiring, extending, finding,
     grouping::{self, Grouping},
@@ -28,7 +28,7 @@ type Test = Result<(), StoreError>;
 fn in_each_condition(check: impl Fn(&Connection) -> Result<(), Failure>) -> Test {
     let options = blacksmith_store_core::Options::new("sqlite").with_connection(":memory:");
     let settings = Settings::from_options(&options)?;
-    let mut connection = connect::connect(&settings, connect::Role::Write)?;
+    let mut connection = connection::connect(&settings, connection::Role::Write)?;
     migrate::on_open(&mut connection, &settings)?;
     check(&connection)?;
     fill(&connection, 1)?;

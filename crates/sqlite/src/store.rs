@@ -12,7 +12,7 @@ use rusqlite::Connection;
 
 use crate::{
     adding, claiming,
-    connect::{Role, connect},
+    connection::{Role, connect},
     counting,
     executor::Executor,
     expiring, extending, finding, maintaining, pausing, purging,

@@ -1,7 +1,7 @@
 //! Every kind of failure that SQLite can be made to have: the right kind of error, a sentence that helps, nothing changed, and
 //! neither the path nor a payload in its text.
 
-mod common;
+mod support;
 
 use std::{
     error::Error as _,
@@ -14,7 +14,7 @@ use std::{
 use blacksmith_store_core::{
     ErrorKind, Event, Job, Options, Result, Retry, StoreError, Toolkit, WhereEvents,
 };
-use common::{Folder, events, open, run};
+use support::{Folder, events, open, run};
 
 /// A word in every path and payload, which no error may repeat.
 const SECRET: &str = "hunter2";

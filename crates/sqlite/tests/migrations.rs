@@ -1,12 +1,12 @@
 //! Migrations: up, down and up again leave the same schema; a half-failed one leaves nothing; many at once do it once.
 
-mod common;
+mod support;
 
 use std::{collections::HashSet, process::Command, sync::Arc};
 
 use blacksmith_store_core::{Direction, ErrorKind, Migrator, Result, Toolkit, WhereEvents};
 use blacksmith_store_sqlite::rusqlite::Connection;
-use common::{Folder, adapters, events, open, run};
+use support::{Folder, adapters, events, open, run};
 
 async fn migrator(folder: &Folder) -> Result<Box<dyn Migrator>> {
     adapters().migrator(&folder.options()).await

@@ -1,7 +1,7 @@
 //! Several processes on one file, and processes that are killed. Each test starts this program again, with that one test and a
 //! variable that says what the process is to do.
 
-mod common;
+mod support;
 
 use std::{
     collections::HashSet,
@@ -18,7 +18,7 @@ use std::{
 use blacksmith_store_core::{
     Event, EventId, Job, JobId, Options, Result, Status, Store, Toolkit, WhereEvents,
 };
-use common::{Folder, claim, events, open, run, succeeded};
+use support::{Folder, claim, events, open, run, succeeded};
 
 /// What a process of these tests does, and on which file.
 const ROLE: &str = "BLACKSMITH_TEST_ROLE";

@@ -1,6 +1,6 @@
 //! What the settings change: stores in memory, without threads, durable or not; and space that comes back.
 
-mod common;
+mod support;
 
 use std::{fs, time::Duration};
 
@@ -8,7 +8,7 @@ use blacksmith_store_core::{
     Capabilities, Clock, Options, PurgeRequest, Result, SetClock, Status, Store, Toolkit,
     WhereEvents,
 };
-use common::{Folder, claim, events, next, open, run, succeeded};
+use support::{Folder, claim, events, next, open, run, succeeded};
 
 /// Adds, claims, reports, finds.
 async fn lives(store: &dyn Store) -> Result<()> {

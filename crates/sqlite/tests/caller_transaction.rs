@@ -1,6 +1,6 @@
 //! `add_events_in` a transaction of the caller's own, and who learns of it.
 
-mod common;
+mod support;
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use blacksmith_store_sqlite::{
     add_events_in,
     rusqlite::{Connection, TransactionBehavior},
 };
-use common::{Folder, claim, events, next, open, run};
+use support::{Folder, claim, events, next, open, run};
 
 fn application(folder: &Folder) -> Connection {
     let connection = Connection::open(folder.file("store.db")).expect("the file");

@@ -47,7 +47,7 @@ pub fn add_events_in(
     transaction: &Transaction<'_>,
     toolkit: &Toolkit,
     events: Vec<Event>,
-) -> Result<Pending> {
+) -> Result<AddedInTransaction> {
     add(store, transaction, toolkit, events).map_err(|error| error.with_operation("add_events_in"))
 }
 
@@ -56,7 +56,7 @@ fn add(
     transaction: &Transaction<'_>,
     toolkit: &Toolkit,
     events: Vec<Event>,
-) -> Result<Pending> {
+) -> Result<AddedInTransaction> {
     let Some(store) = store.as_any().downcast_ref::<SqliteStore>() else {
         let name = store.name();
         return Err(StoreError::invalid_input(format!(
@@ -66,12 +66,12 @@ fn add(
     store.check_same_file(transaction)?;
     let bell = Arc::clone(store.bell());
     let Some(admitted) = admit::add_events(toolkit, events)? else {
-        return Ok(Pending { added: Added::default(), wakes: None });
+        return Ok(AddedInTransaction { added: Added::default(), wakes: None });
     };
     let Done { answer, wakes } = in_savepoint(transaction, |attempt| {
         add_events(transaction, &admitted.events, toolkit.now(), attempt)
     })?;
-    Ok(Pending { added: admitted.answer(answer), wakes: wakes.then_some(bell) })
+    Ok(AddedInTransaction { added: admitted.answer(answer), wakes: wakes.then_some(bell) })
 }
 
 /// Works inside a savepoint of the caller's transaction: hopefully, and if need be carefully.
@@ -96,16 +96,21 @@ fn in_savepoint<T>(
     outcome
 }
 
-/// Events that are stored once the caller's transaction is committed.
-#[must_use = "call `committed` after the commit, so that those who wait for work learn of it"]
-pub struct Pending {
+/// Events that a transaction of the caller's has added.
+#[must_use = "workers learn of the jobs by `committed`"]
+pub struct AddedInTransaction {
     added: Added,
     wakes: Option<Arc<Bell>>,
 }
 
-impl Pending {
-    /// To be called when the transaction is committed: wakes who waits for work, and answers what was added. Without it they
-    /// find the work when they look the next time.
+impl AddedInTransaction {
+    /// What was added, and what was known already, as the transaction sees it.
+    pub fn added(&self) -> Added {
+        self.added
+    }
+
+    /// Says that the transaction was committed: wakes workers up, as [`add_events`](Store::add_events) does, and answers what was
+    /// added. Without it they find the work when they look the next time.
     pub fn committed(self) -> Added {
         if let Some(bell) = self.wakes {
             bell.ring();
@@ -114,8 +119,8 @@ impl Pending {
     }
 }
 
-impl std::fmt::Debug for Pending {
+impl std::fmt::Debug for AddedInTransaction {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Pending").field("added", &self.added).finish_non_exhaustive()
+        f.debug_struct("AddedInTransaction").field("added", &self.added).finish_non_exhaustive()
     }
 }
