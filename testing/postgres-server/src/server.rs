@@ -122,6 +122,14 @@ impl Server {
         self.started()?.order("stop")
     }
 
+    /// Stops it as `pg_ctl stop -m immediate` does: without a checkpoint, so that the next start recovers from the log.
+    ///
+    /// # Errors
+    /// For a server that was not started here.
+    pub fn stop_immediately(&self) -> Result<(), Error> {
+        self.started()?.order("quit")
+    }
+
     /// Starts it again, on the same port and with the same data.
     ///
     /// # Errors
@@ -279,6 +287,9 @@ mod tests {
         assert!(listens().is_err());
         server.restart().expect("it comes back");
         assert!(listens().is_ok());
+        server.stop_immediately().expect("it was started here");
+        assert!(listens().is_err());
+        server.restart().expect("it comes back");
         drop(server);
         assert!(!folder.exists());
     }

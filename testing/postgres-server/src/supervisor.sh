@@ -1,7 +1,7 @@
 # Stands between the tests and the server, so that the server ends with them, however they end.
 #
 # $1 the folder to remove at the end, $2 its log; what follows is the server's command.
-# Reads one order a line: start, crash, stop, state; answers each with a line. The end of the input means that the tests
+# Reads one order a line: start, crash, stop, quit, state; answers each with a line. The end of the input means that the tests
 # are gone.
 folder=$1
 log=$2
@@ -32,6 +32,7 @@ while read -r order; do
             ;;
         crash) crash ;;
         stop) stop INT ;;
+        quit) stop QUIT ;;
         state)
             # `jobs` buries a server that has ended; until then its process would still be there.
             jobs >/dev/null
