@@ -1,11 +1,12 @@
 //! How fast a scheduler gets through jobs that do nothing:
 //!
-//!     cargo run --release -p blacksmith-scheduler --example drain -- [URL [JOBS [CONCURRENCY]]]
+//!     cargo run --release -p blacksmith-scheduler --example drain -- [memory|sqlite|postgres [JOBS [CONCURRENCY]]]
 //!
-//! A database is not to hold anything else; a Postgres one is to be migrated before.
+//! Without `BLACKSMITH_TEST_POSTGRES_URL`, a durable server is started.
+
+mod support;
 
 use std::{
-    error::Error,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -14,27 +15,22 @@ use std::{
 };
 
 use blacksmith_scheduler::{Destination, Scheduler, each};
-use blacksmith_store::{Event, Job, Options, Toolkit};
+use blacksmith_store::Toolkit;
+use support::{Place, Result, add};
 use tokio::sync::Notify;
 
 #[tokio::main]
 #[allow(clippy::print_stdout, reason = "an example speaks to who runs it")]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> Result {
     let mut arguments = std::env::args().skip(1);
-    let url = arguments.next().unwrap_or_else(|| "memory:".to_owned());
+    let adapter = arguments.next().unwrap_or_else(|| "memory".to_owned());
     let jobs: usize = arguments.next().as_deref().unwrap_or("200000").parse()?;
     let concurrency: usize = arguments.next().as_deref().unwrap_or("10").parse()?;
 
-    let store = blacksmith_store::open(Options::from_url(&url)?).await?;
+    let mut place = Place::of(&adapter)?;
+    let store = place.fresh().await?.open().await?;
     let toolkit = Toolkit::new();
-    for _ in 0..jobs / 1_000 {
-        let event = |_| {
-            Event::new(toolkit.event_id(), "shop", "order.paid")
-                .with_data(r#"{"order":1}"#)
-                .with_job(Job::new(toolkit.job_id(), "crm", "upsert"))
-        };
-        store.add_events(&toolkit, (0..1_000).map(event).collect()).await?;
-    }
+    add(&*store, &toolkit, "crm", jobs).await?;
 
     let (left, all_done) = (Arc::new(AtomicUsize::new(jobs)), Arc::new(Notify::new()));
     let (count, done) = (left.clone(), all_done.clone());
@@ -50,7 +46,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Scheduler::new(store.clone()).with_destination(crm).run(all_done.notified()).await?;
     let took = began.elapsed();
     let rate = jobs as u128 * 1_000 / took.as_millis().max(1);
-    println!("{jobs} jobs in {took:?}, {rate} a second");
+    println!("{adapter}: {jobs} jobs in {took:?}, {rate} a second");
     for queue in store.stats(&toolkit).await? {
         println!("{}/{}: {:?}", queue.destination, queue.action, queue.counts);
     }
