@@ -3,6 +3,8 @@
 #![cfg(feature = "sqlite")]
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+#[cfg(feature = "postgres")]
+mod adapters_agree;
 mod beginning;
 mod configuring;
 mod delivering;
