@@ -27,10 +27,14 @@ impl Reference {
     }
 
     /// What became of each token, and the actor's other live jobs, in no order.
+    ///
+    /// What a call still holds of which only ended tokens are named is extended or told: either serves the worker. Whether it
+    /// `was_told` is looked up.
     pub(crate) fn extend_leases(
         &mut self,
         request: &ExtendRequest,
         now: Timestamp,
+        was_told: impl Fn(JobId) -> bool,
     ) -> (Vec<Token>, Vec<JobId>) {
         let mut named = Vec::new();
         let mut others = Vec::new();
@@ -38,10 +42,17 @@ impl Reference {
             if call.actor != request.actor {
                 continue;
             }
-            if request.tokens.iter().any(|token| self.gave(call, *token)) {
+            let live = self.live(call);
+            let is_live = |token: TransitionId| {
+                live.iter().filter_map(|id| self.job(*id)).any(|job| job.latest().id == token)
+            };
+            let tokens = request.tokens.iter().filter(|token| self.gave(call, **token));
+            let tokens: Vec<TransitionId> = tokens.copied().collect();
+            let is_told = live.iter().any(|job| was_told(*job));
+            if tokens.iter().any(|token| is_live(*token)) || (!tokens.is_empty() && !is_told) {
                 named.push(place);
             } else {
-                others.extend(self.live(call));
+                others.extend(live);
             }
         }
         let become_of = |token: &TransitionId| {
