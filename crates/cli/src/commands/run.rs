@@ -46,6 +46,9 @@ pub(crate) struct RunArgs {
     /// How long what runs may go on after Ctrl-C or SIGTERM
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = instant::duration)]
     shutdown_timeout: Duration,
+    /// How long jobs stay claimed without a word from this process: after a crash, what ran is run again when it has passed
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = instant::duration)]
+    lease: Duration,
     #[command(flatten)]
     log: LogFlag,
 }
@@ -74,8 +77,9 @@ pub(crate) async fn run(context: &mut Context<'_>, args: &RunArgs) -> Result<Exi
     let store = interrupt.or(context.open_or_create()).await??;
     warn_of_others(&*store, &context.toolkit(), &configured).await?;
 
-    let mut scheduler =
-        Scheduler::new(Arc::clone(&store)).with_shutdown_timeout(args.shutdown_timeout);
+    let mut scheduler = Scheduler::new(Arc::clone(&store))
+        .with_lease(args.lease)
+        .with_shutdown_timeout(args.shutdown_timeout);
     for destination in destinations {
         scheduler = scheduler.with_destination(destination);
     }
