@@ -4,6 +4,7 @@ use clap::{Parser, Subcommand};
 
 use crate::{
     commands::{
+        conformance::{self, ConformanceArgs},
         demo::{self, DemoArgs},
         discard::DiscardArgs,
         events::Events,
@@ -84,6 +85,9 @@ pub(crate) enum Command {
     Migrate(Migrate),
     /// List the adapters of this program
     Adapters,
+    /// Try whether a database will do: run the conformance suite on it, in schemas or files of its own
+    #[command(after_long_help = conformance::WHAT_HAPPENS)]
+    Conformance(ConformanceArgs),
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The commands, a module each.
 
 pub(crate) mod adapters;
+pub(crate) mod conformance;
 pub(crate) mod demo;
 pub(crate) mod discard;
 pub(crate) mod events;

@@ -79,6 +79,7 @@ async fn dispatch(context: &mut Context<'_>, command: Option<Command>) -> Result
         Command::Purge(args) => commands::purge::run(context, args).await,
         Command::Migrate(command) => commands::migrate::run(context, command).await,
         Command::Adapters => commands::adapters::run(context),
+        Command::Conformance(args) => commands::conformance::run(context, args).await,
     }
 }
 

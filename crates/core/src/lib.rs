@@ -54,7 +54,7 @@ pub use crate::{
     migrate::{Direction, MigrationState, Migrator},
     options::{ENV_POSTGRES_URL, ENV_URL, Options, PurgePolicy},
     page::{Cursor, Entries, Meta, Page, Pagination, Position},
-    registry::{Adapter, AvailableAdapters},
+    registry::{Adapter, AvailableAdapters, SCRATCH},
     request::{
         Added, Appended, Change, ChangeOutcome, ClaimRequest, Claimed, Counts, ExpireRequest,
         ExtendRequest, Extended, Maintained, PAUSE_MEMORY, PURGE_SPARES, Pause, PurgeRequest,

@@ -8,6 +8,9 @@ use crate::{
     CONTRACT_VERSION, Capabilities, Migrator, Options, Result, Store, StoreError, checked::Checked,
 };
 
+/// How the name of a store for tries begins.
+pub const SCRATCH: &str = "blacksmith_scratch_";
+
 /// What opens stores of one kind. An adapter crate exports a function `adapter()` that makes its own.
 #[async_trait]
 pub trait Adapter: Send + Sync {
@@ -37,6 +40,27 @@ pub trait Adapter: Send + Sync {
         let _ = options;
         let name = self.name();
         Err(StoreError::unsupported(format!("the adapter {name:?} has no schema to migrate")))
+    }
+
+    /// Options of a store for tries, beside the one that these options describe: a schema or a file of its own called `name`,
+    /// where nothing is yet. It must be something that [`remove_scratch`](Self::remove_scratch) can tell from an
+    /// application's store by its name, which begins with [`SCRATCH`].
+    ///
+    /// # Errors
+    /// `Unsupported`, which is the default; `Config` for options that cannot work.
+    fn scratch(&self, options: &Options, name: &str) -> Result<Options> {
+        let _ = (options, name);
+        let adapter = self.name();
+        Err(StoreError::unsupported(format!("the adapter {adapter:?} makes no stores for tries")))
+    }
+
+    /// Removes a store that was made where [`scratch`](Self::scratch) said, with everything in it; every handle on it is gone.
+    ///
+    /// # Errors
+    /// `InvalidInput` for another store, which is left alone; else as [`open`](Self::open). The default has nothing to remove.
+    async fn remove_scratch(&self, options: &Options) -> Result<()> {
+        let _ = options;
+        Ok(())
     }
 }
 

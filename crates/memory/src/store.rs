@@ -58,6 +58,11 @@ impl Adapter for MemoryAdapter {
         options.check_context(&[])?;
         Ok(Arc::new(MemoryStore::new(options)))
     }
+
+    /// Every open makes a store of its own.
+    fn scratch(&self, options: &Options, _: &str) -> Result<Options> {
+        Ok(options.clone())
+    }
 }
 
 /// A store in memory.

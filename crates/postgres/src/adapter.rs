@@ -3,14 +3,16 @@
 use std::{fmt, sync::Arc};
 
 use blacksmith_store_core::{
-    Adapter, CONTRACT_VERSION, Capabilities, Migrator, Options, Result, Store, Toolkit, async_trait,
+    Adapter, CONTRACT_VERSION, Capabilities, Migrator, Options, Result, SCRATCH, Store, StoreError,
+    Toolkit, async_trait,
 };
 use deadpool_postgres::Connect;
 
 use crate::{
     connection::Database,
     migrate::{PostgresMigrator, check_schema},
-    settings::Settings,
+    settings::{self, Settings},
+    statement::quoted,
     store::PostgresStore,
 };
 
@@ -84,5 +86,24 @@ impl Adapter for PostgresAdapter {
         let settings = Settings::of(options)?;
         let database = Database::new(&settings, self.connector.clone())?;
         Ok(Box::new(PostgresMigrator::new(database, settings.schema)))
+    }
+
+    /// A schema of the same database.
+    fn scratch(&self, options: &Options, name: &str) -> Result<Options> {
+        let options = options.clone().with_context(settings::SCHEMA, name);
+        Settings::of(&options)?;
+        Ok(options)
+    }
+
+    async fn remove_scratch(&self, options: &Options) -> Result<()> {
+        let settings = Settings::of(options)?;
+        if !settings.schema.starts_with(SCRATCH) {
+            let sentence = format!("the schema {:?} is no store for tries", settings.schema);
+            return Err(StoreError::invalid_input(sentence));
+        }
+        let database = Database::new(&settings, self.connector.clone())?;
+        let session = database.session(&Toolkit::new()).await?;
+        let schema = quoted(&settings.schema);
+        Ok(session.run(&format!("DROP SCHEMA IF EXISTS {schema} CASCADE")).await?)
     }
 }

@@ -19,8 +19,11 @@ pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Longest identifier that PostgreSQL keeps whole.
 const MAX_IDENTIFIER_BYTES: usize = 63;
 
+/// The setting that names the schema.
+pub(crate) const SCHEMA: &str = "schema";
+
 /// The names of what `Options::context` may hold.
-const KNOWN: [&str; 4] = ["schema", "pool_size", "listen", "prepared_statements"];
+const KNOWN: [&str; 4] = [SCHEMA, "pool_size", "listen", "prepared_statements"];
 
 /// What the options of a store say.
 #[derive(Clone)]
@@ -66,7 +69,7 @@ impl Settings {
         Ok(Self {
             config,
             tls,
-            schema: schema(text("schema").unwrap_or(DEFAULT_SCHEMA))?,
+            schema: schema(text(SCHEMA).unwrap_or(DEFAULT_SCHEMA))?,
             pool_size: pool_size(text("pool_size"))?,
             listen,
             prepared_statements: switch("prepared_statements", text("prepared_statements"))?,

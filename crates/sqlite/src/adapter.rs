@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use blacksmith_store_core::{
-    Adapter, CONTRACT_VERSION, Capabilities, Migrator, Options, Result, Store, StoreError,
+    Adapter, CONTRACT_VERSION, Capabilities, Migrator, Options, Result, SCRATCH, Store, StoreError,
     async_trait,
 };
 use tokio::sync::oneshot;
@@ -61,6 +61,43 @@ impl Adapter for SqliteAdapter {
 
     async fn migrator(&self, options: &Options) -> Result<Box<dyn Migrator>> {
         Ok(Box::new(SqliteMigrator::new(Settings::from_options(options)?)))
+    }
+
+    /// A file in the folder of the one that the options name.
+    fn scratch(&self, options: &Options, name: &str) -> Result<Options> {
+        match Settings::from_options(options)?.place {
+            Place::Memory => Ok(options.clone()),
+            Place::File(path) => {
+                let file = path.with_file_name(name).with_extension("db");
+                let file = file.to_str().ok_or_else(|| {
+                    StoreError::config("the path of the SQLite database is no valid UTF-8")
+                })?;
+                Ok(options.clone().with_connection(file))
+            }
+        }
+    }
+
+    async fn remove_scratch(&self, options: &Options) -> Result<()> {
+        let Place::File(path) = Settings::from_options(options)?.place else { return Ok(()) };
+        if !path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(SCRATCH)) {
+            return Err(StoreError::invalid_input("the file is no store for tries"));
+        }
+        on_a_thread(move || {
+            for suffix in ["", "-wal", "-shm", "-journal"] {
+                let mut file = path.clone().into_os_string();
+                file.push(suffix);
+                match std::fs::remove_file(&file) {
+                    Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                        let error = StoreError::unavailable("a store for tries cannot be removed")
+                            .with_source(error);
+                        return Err(error);
+                    }
+                    _ => {}
+                }
+            }
+            Ok(())
+        })
+        .await
     }
 }
 

@@ -7,6 +7,7 @@
 mod adapters_agree;
 mod beginning;
 mod configuring;
+mod conforming;
 mod delivering;
 mod demonstrating;
 mod exit_codes;
