@@ -119,7 +119,11 @@ impl Twin {
             }
             Call::Find(filter) => self.search(world, &filter).await,
             Call::Look(event, job, transition) => self.look(world, event, job, transition).await,
-            Call::Reopen if world.store.capabilities().durable => world.reopen().await,
+            Call::Reopen if world.store.capabilities().durable => {
+                // A store of which one handle may be open is not closed while this one is held.
+                drop(store);
+                world.reopen().await
+            }
             Call::Reopen => Ok(()),
         }
     }
