@@ -129,7 +129,7 @@ impl Options {
     /// (also `postgresql:`).
     ///
     /// For `sqlite` and `memory` the query's parameters become `context`; for every other adapter the URL stays whole, as
-    /// `connection`.
+    /// `connection`. One whose connection is a path takes it apart by [`with_path_of_url`](Self::with_path_of_url).
     ///
     /// # Errors
     /// `Config` for text without a scheme; it does not repeat the text, which may hold a password.
@@ -149,21 +149,52 @@ impl Options {
         }
         match scheme.to_ascii_lowercase().as_str() {
             "postgres" | "postgresql" => Ok(Self::new("postgres").with_connection(url)),
-            embedded @ ("sqlite" | "memory") => {
-                let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
-                let path = path.strip_prefix("//").unwrap_or(path);
-                let mut options = Self::new(embedded);
-                if !path.is_empty() {
-                    options = options.with_connection(percent_decoded(path)?);
-                }
-                for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-                    let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-                    options = options.with_context(percent_decoded(key)?, percent_decoded(value)?);
-                }
-                Ok(options)
-            }
+            embedded @ ("sqlite" | "memory") => Self::new(embedded).with_path_url(rest),
             name => Ok(Self::new(name).with_connection(url)),
         }
+    }
+
+    /// The same with path and settings apart, for an adapter whose connection is a path: `theirs://jobs.db?cache=8` becomes the
+    /// connection `jobs.db` and the setting `cache`. A setting that is in `context` already wins. A connection that is no URL
+    /// of this adapter is a path already, and stays as it is.
+    ///
+    /// # Errors
+    /// `Config` for a percent sign that encodes no text.
+    ///
+    /// ```
+    /// use blacksmith_store_core::Options;
+    ///
+    /// let options = Options::from_url("theirs://my%20jobs.db?cache=8")?.with_path_of_url()?;
+    /// assert_eq!(options.expose_connection(), Some("my jobs.db"));
+    /// assert_eq!(options.context["cache"], "8");
+    /// # Ok::<(), blacksmith_store_core::StoreError>(())
+    /// ```
+    pub fn with_path_of_url(mut self) -> Result<Self> {
+        let Some(connection) = self.connection.take() else { return Ok(self) };
+        match connection.expose_secret().split_once(':') {
+            Some((scheme, rest)) if scheme.eq_ignore_ascii_case(&self.from) => {
+                self.with_path_url(rest)
+            }
+            _ => Ok(Self { connection: Some(connection), ..self }),
+        }
+    }
+
+    /// The same with what stands behind the scheme of a URL that is a path with settings.
+    fn with_path_url(mut self, rest: &str) -> Result<Self> {
+        let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
+        let path = path.strip_prefix("//").unwrap_or(path);
+        if !path.is_empty() {
+            self = self.with_connection(percent_decoded(path)?);
+        }
+        let mut settings = BTreeMap::new();
+        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+            let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+            settings.insert(percent_decoded(key)?, percent_decoded(value)?);
+        }
+        for (key, value) in settings {
+            self.context.entry(key).or_insert(value);
+        }
+        Ok(self)
     }
 
     /// Options from the table `[store]` of a TOML document: `url`, or `from` and `connection`; `context`; `[[store.purge]]`.

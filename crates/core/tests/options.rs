@@ -31,6 +31,32 @@ fn assert_secret(shown: &(impl std::fmt::Debug + ?Sized)) {
 }
 
 #[test]
+fn an_adapter_takes_path_and_settings_out_of_its_url() -> Result<()> {
+    for (connection, path, settings) in [
+        ("theirs://dev.db", Some("dev.db"), &[][..]),
+        (
+            "THEIRS:/var/lib/q%20a.db?cache=8&mode=a%3Db",
+            Some("/var/lib/q a.db"),
+            &[("cache", "8"), ("mode", "a=b")],
+        ),
+        ("theirs:?cache=8", None, &[("cache", "8")]),
+        ("C:/a path?with=marks", Some("C:/a path?with=marks"), &[]),
+        ("dev.db", Some("dev.db"), &[]),
+    ] {
+        let options = Options::new("theirs").with_connection(connection).with_path_of_url()?;
+        assert_eq!(options.expose_connection(), path, "{connection}");
+        assert_eq!(options.context, context(settings), "{connection}");
+    }
+    let given =
+        Options::new("theirs").with_connection("theirs:a?cache=8").with_context("cache", "9");
+    assert_eq!(given.with_path_of_url()?.context, context(&[("cache", "9")]));
+    assert!(Options::new("theirs").with_path_of_url()?.expose_connection().is_none());
+    let refused = Options::new("theirs").with_connection("theirs:hunter2%zz").with_path_of_url();
+    assert_config(&refused.expect_err("no text"), "percent sign");
+    Ok(())
+}
+
+#[test]
 fn a_url_of_an_embedded_adapter_is_a_path_with_settings() -> Result<()> {
     for (url, from, connection, settings) in [
         ("sqlite://dev.db", "sqlite", Some("dev.db"), &[][..]),
