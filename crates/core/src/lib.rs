@@ -5,11 +5,13 @@
 //! errors, the trait, the checks that every adapter gets, and the registry that opens adapters by name; it knows no database.
 //!
 //! Applications depend on `blacksmith-store`, which adds the adapters. Authors of an adapter implement [`Store`] and
-//! [`Adapter`] from this crate, and run the suite of `blacksmith-store-conformance`.
+//! [`Adapter`] from this crate, and run the suite of `blacksmith-store-conformance`; the guide `docs/adapters.md` of the
+//! repository leads through it, and [`decide`] does much of the work.
 
 mod capabilities;
 mod checked;
 mod checks;
+pub mod decide;
 mod error;
 mod event;
 mod filter;
@@ -57,7 +59,7 @@ pub use crate::{
     registry::{Adapter, AvailableAdapters, SCRATCH},
     request::{
         Added, Appended, Change, ChangeOutcome, ClaimRequest, Claimed, Counts, ExpireRequest,
-        ExtendRequest, Extended, Maintained, PAUSE_MEMORY, PURGE_SPARES, Pause, PurgeRequest,
+        ExtendRequest, Extended, Fate, Maintained, PAUSE_MEMORY, PURGE_SPARES, Pause, PurgeRequest,
         Purged, QueueStats, Token, Wakeup, Wakeups, Want, due_after_expiry,
     },
     schedule::{DestinationOptions, Schedule},

@@ -334,6 +334,48 @@ impl PurgeRequest {
     pub fn with_max_events(self, max: u64) -> Self {
         Self { max_events: Some(max), ..self }
     }
+
+    /// What becomes of a stored event, for adapters that look at events one by one; `jobs` are all of its jobs, with their
+    /// latest transitions, and those in the event are not looked at.
+    pub fn fate<'a>(
+        &self,
+        event: &Event,
+        jobs: impl Iterator<Item = &'a Job> + Clone,
+        now: Timestamp,
+    ) -> Fate {
+        if !self.filter.matches_event_with(event, jobs.clone()) {
+            return Fate::Unmatched;
+        }
+        // An event that seems to come from the future, because the clock went back, is as young as can be.
+        let age = event.ingested_at.and_then(|ingested_at| (now - ingested_at).to_std().ok());
+        let age = age.unwrap_or_default();
+        if self.older_than.is_some_and(|least| age < least) {
+            return Fate::Unmatched;
+        }
+        let is_in_the_way = |status: Status| {
+            status == Status::Executing || !(self.include_unfinished || status.is_finished())
+        };
+        if jobs.filter_map(Job::status).any(is_in_the_way) {
+            Fate::LeftUnfinished
+        } else if age < PURGE_SPARES && !self.include_recent {
+            Fate::LeftRecent
+        } else {
+            Fate::Deleted
+        }
+    }
+}
+
+/// What a purge does with an event: see [`PurgeRequest::fate`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It does not match; it is not counted.
+    Unmatched,
+    /// It is left alone, for a job of it is unfinished.
+    LeftUnfinished,
+    /// It is left alone, for it was ingested within the last hour.
+    LeftRecent,
+    /// It is deleted with its jobs and transitions.
+    Deleted,
 }
 
 /// What a purge deleted and what it left alone.

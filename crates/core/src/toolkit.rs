@@ -256,6 +256,27 @@ impl Toolkit {
         })
     }
 
+    /// `count` new transition ids in ascending order, none of which `is_stored`: with a seed, a second run draws the ids of
+    /// the first again, and a token must not be another claim's.
+    ///
+    /// # Errors
+    /// The first one of `is_stored`.
+    pub fn unused_transition_ids<E>(
+        &self,
+        count: usize,
+        mut is_stored: impl FnMut(TransitionId) -> Result<bool, E>,
+    ) -> Result<Vec<TransitionId>, E> {
+        let mut unused = Vec::with_capacity(count);
+        while unused.len() < count {
+            for id in self.transition_ids(count - unused.len()) {
+                if !is_stored(id)? {
+                    unused.push(id);
+                }
+            }
+        }
+        Ok(unused)
+    }
+
     /// A new pause id.
     pub fn pause_id(&self) -> PauseId {
         PauseId::from_bytes(self.source.with(|source| source.next_id(&self.clock)))
@@ -308,6 +329,18 @@ mod tests {
         };
         assert_eq!(draw(7), draw(7));
         assert_ne!(draw(7), draw(8));
+    }
+
+    #[test]
+    fn ids_that_are_stored_already_are_passed_over() {
+        let again = || Toolkit::new().with_clock(at("2026-01-01T00:00:00Z")).with_seed(7);
+        let stored = again().transition_ids(5);
+        let unused = again()
+            .unused_transition_ids(3, |id| Ok::<_, ()>(stored.contains(&id)))
+            .expect("nothing fails");
+        assert_eq!(unused.len(), 3);
+        assert!(unused.is_sorted() && unused[0] > stored[4], "{unused:?} behind {stored:?}");
+        assert_eq!(again().unused_transition_ids(1, |_| Err("lost")), Err("lost"));
     }
 
     #[test]

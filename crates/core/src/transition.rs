@@ -89,6 +89,13 @@ impl Transition {
         }
     }
 
+    /// The instant of a waiting job's place, whose latest transition this is: its `run_at`, or `created_at` if that is later,
+    /// so that what is made due in the past stands behind what waits already. Jobs of one instant stand in ascending id.
+    /// `None` for a transition that was not stored.
+    pub fn place(&self) -> Option<Timestamp> {
+        self.created_at.map(|created_at| self.run_at.map_or(created_at, |at| at.max(created_at)))
+    }
+
     /// Whether `other` says the same: everything but `created_at`, which the store sets, and the event, which may be left
     /// out. What is resent under a known id and differs is a conflict.
     pub fn same_content(&self, other: &Self) -> bool {

@@ -8,7 +8,7 @@ use std::{
 
 use blacksmith_store_core::{
     ClaimRequest, Claimed, ExpireRequest, ExtendRequest, Extended, JobId, Result, Status,
-    Timestamp, Token, Toolkit, Transition, TransitionId, Want, due_after_expiry,
+    Timestamp, Token, Toolkit, Transition, TransitionId, Want, decide, due_after_expiry,
 };
 
 use crate::{queues::Turn, state::State};
@@ -28,7 +28,7 @@ impl State {
         now: Timestamp,
     ) -> Result<Claimed> {
         let Choice { jobs, next_due } = self.choose(&request.wants, now);
-        let tokens = self.fresh_ids(toolkit, jobs.len());
+        let tokens = self.fresh_ids(toolkit, jobs.len())?;
         let starts = jobs
             .iter()
             .zip(&tokens)
@@ -39,7 +39,7 @@ impl State {
             .collect::<Result<Vec<Transition>>>()?;
 
         for start in starts {
-            self.append(start, now);
+            decide::append(self, start, now)?;
         }
         if !jobs.is_empty() {
             let taken = tokens.into_iter().zip(jobs.iter().copied()).collect();
@@ -87,17 +87,8 @@ impl State {
         Choice { jobs: taken.into_iter().map(|(_, job)| job).collect(), next_due }
     }
 
-    /// New transition ids, ascending; a seeded source may repeat some that are stored, which are passed over.
-    fn fresh_ids(&self, toolkit: &Toolkit, count: usize) -> Vec<TransitionId> {
-        let mut ids = toolkit.transition_ids(count);
-        ids.retain(|id| !self.transitions.contains_key(id));
-        while ids.len() < count {
-            let id = toolkit.transition_id();
-            if !self.transitions.contains_key(&id) {
-                ids.push(id);
-            }
-        }
-        ids
+    fn fresh_ids(&self, toolkit: &Toolkit, count: usize) -> Result<Vec<TransitionId>> {
+        toolkit.unused_transition_ids(count, |id| Ok(self.transitions.contains_key(&id)))
     }
 
     /// `extend_leases`. Any token names its claim call, also one whose own run has ended.
@@ -134,7 +125,7 @@ impl State {
         let jobs: Vec<JobId> = live.map(|(_, job)| *job).take(request.limit).collect();
         let ends = jobs
             .iter()
-            .zip(self.fresh_ids(toolkit, jobs.len()))
+            .zip(self.fresh_ids(toolkit, jobs.len())?)
             .map(|(job, id)| {
                 let end = self.jobs[job].job.next(id, Status::Unknown)?;
                 let due = due_after_expiry(now, end.attempt);
@@ -143,7 +134,7 @@ impl State {
             .collect::<Result<Vec<Transition>>>()?;
 
         for end in ends {
-            self.append(end, now);
+            decide::append(self, end, now)?;
         }
         Ok(jobs.len() as u64)
     }

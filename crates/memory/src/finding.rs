@@ -20,13 +20,13 @@ const WORTH_COLLECTING: usize = 8;
 impl State {
     /// `find_event`.
     pub(crate) fn find_event(&self, id: EventId) -> Result<Event, Refusal> {
-        let stored = self.events.get(&id).ok_or_else(|| Refusal::NoEvents(vec![id]))?;
+        let stored = self.events.get(&id).ok_or(Refusal::NoEvent(id))?;
         Ok(self.loaded_event(&WhereEvents::default(), stored))
     }
 
     /// `find_job`.
     pub(crate) fn find_job(&self, id: JobId) -> Result<Job, Refusal> {
-        let stored = self.jobs.get(&id).ok_or_else(|| Refusal::NoJobs(vec![id]))?;
+        let stored = self.jobs.get(&id).ok_or(Refusal::NoJob(id))?;
         Ok(stored.job.clone())
     }
 

@@ -30,7 +30,7 @@
 //! | `store.rs` | the adapter and its [`Store`](blacksmith_store_core::Store): lock, call, wake |
 //! | `state.rs` | what is stored, and the four ways in which it changes |
 //! | `queues.rs` | the jobs of each destination and action, by status, and those that wait in the order of their turn |
-//! | `adding.rs` | `add_events`, `add_jobs`, `add_transitions` and `apply`: one plan for all four |
+//! | `adding.rs` | what core asks to decide `add_events`, `add_jobs`, `add_transitions` and `apply` |
 //! | `finding.rs`, `choosing.rs`, `walk.rs`, `paging.rs` | the searches: which keys to look at, in which order, which page of them |
 //! | `claiming.rs`, `leases.rs` | `claim`, `extend_leases`, `expire_leases`, and the claim calls that are live |
 //! | `pausing.rs`, `purging.rs` | what their names say |

@@ -2,9 +2,9 @@
 
 use std::ops::Bound;
 
-use blacksmith_store_core::{EventId, PURGE_SPARES, PurgeRequest, Purged, Status, Timestamp};
+use blacksmith_store_core::{EventId, Fate, PurgeRequest, Purged, Timestamp};
 
-use crate::state::{State, StoredEvent, StoredJob};
+use crate::state::{State, StoredEvent};
 
 /// Events looked at in one batch.
 const BATCH: usize = 1_000;
@@ -16,14 +16,6 @@ pub(crate) struct Progress {
     from: Bound<EventId>,
     /// The last event to look at, if there is any: a purge does not chase what comes while it runs.
     until: Option<EventId>,
-}
-
-/// What becomes of an event that a purge looks at.
-enum Fate {
-    Unmatched,
-    LeftUnfinished,
-    LeftRecent,
-    Deleted,
 }
 
 impl State {
@@ -74,28 +66,6 @@ impl State {
     }
 
     fn fate(&self, request: &PurgeRequest, stored: &StoredEvent, now: Timestamp) -> Fate {
-        let StoredEvent { event, .. } = stored;
-        let jobs = self.jobs_of(stored).map(|stored| &stored.job);
-        if !request.filter.matches_event_with(event, jobs) {
-            return Fate::Unmatched;
-        }
-        // An event that seems to come from the future, because the clock went back, is as young as can be.
-        let ingested_at = event.ingested_at.expect("a stored event has its instant");
-        let age = (now - ingested_at).to_std().unwrap_or_default();
-        if request.older_than.is_some_and(|least| age < least) {
-            return Fate::Unmatched;
-        }
-        let mut states =
-            self.jobs_of(stored).map(StoredJob::latest).map(|latest| latest.state_after);
-        let is_in_the_way = |status: Status| {
-            status == Status::Executing || !(request.include_unfinished || status.is_finished())
-        };
-        if states.any(is_in_the_way) {
-            Fate::LeftUnfinished
-        } else if age < PURGE_SPARES && !request.include_recent {
-            Fate::LeftRecent
-        } else {
-            Fate::Deleted
-        }
+        request.fate(&stored.event, self.jobs_of(stored).map(|stored| &stored.job), now)
     }
 }

@@ -144,8 +144,7 @@ impl Queues {
     }
 }
 
-/// When it is the turn of a waiting job: at its `run_at`, but not before its latest transition was stored, so that what is
-/// made due in the past stands behind what waits already.
+/// When it is the turn of a waiting job whose latest transition this is.
 fn turn(latest: &Transition) -> Timestamp {
-    latest.run_at.max(latest.created_at).expect("a stored transition has its instant")
+    latest.place().expect("a stored transition has its instant")
 }

@@ -5,9 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use blacksmith_store_core::{
-    Event, EventId, Job, JobId, Queue, Status, Timestamp, Transition, TransitionId,
-};
+use blacksmith_store_core::{Event, EventId, Job, JobId, Queue, Status, Transition, TransitionId};
 
 use crate::{leases::Claims, pausing::Pauses, queues::Queues};
 
@@ -68,23 +66,18 @@ impl StoredJob {
 
 impl State {
     /// Stores an event that is not stored; its jobs come by [`insert_job`](Self::insert_job).
-    pub(crate) fn insert_event(&mut self, mut event: Event, now: Timestamp) {
-        event.received_at = event.received_at.or(Some(now));
-        event.ingested_at = Some(now);
+    pub(crate) fn insert_event(&mut self, event: Event) {
         let stored = StoredEvent { event: Arc::new(event), jobs: BTreeSet::new() };
         self.events.insert(stored.event.id, stored);
     }
 
     /// Stores a job that is not stored, of an event that is, with its first transition.
-    pub(crate) fn insert_job(&mut self, mut job: Job, now: Timestamp) {
+    pub(crate) fn insert_job(&mut self, job: Job) {
         let event = job.event_id.expect("core fills in a job's event");
         let siblings = self.events.get_mut(&event).expect("the plan has found its event");
         siblings.jobs.insert(job.id);
         let event = Arc::clone(&siblings.event);
-        job.created_at = job.created_at.or(Some(now));
-        let first = job.transition.as_mut().expect("core fills in a first transition");
-        first.created_at = Some(now);
-
+        let first = job.transition.as_ref().expect("core fills in a first transition");
         self.transitions.insert(first.id, (job.id, 0));
         let stored = Box::new(StoredJob { event, job, earlier: Vec::new() });
         self.queues.enter(&stored.job, stored.latest());
@@ -92,12 +85,10 @@ impl State {
     }
 
     /// Appends a transition that fits its job's chain.
-    pub(crate) fn append(&mut self, mut transition: Transition, now: Timestamp) {
+    pub(crate) fn append(&mut self, transition: Transition) {
         let id = transition.job_id.expect("core refuses a transition without its job");
         let stored = self.jobs.get_mut(&id).expect("the plan has found its job");
         let previous = stored.job.transition.take().expect("a stored job has a transition");
-        transition.event_id = Some(stored.event.id);
-        transition.created_at = previous.created_at.max(Some(now));
 
         self.queues.leave(&stored.job, &previous);
         self.queues.enter(&stored.job, &transition);

@@ -10,7 +10,7 @@ use blacksmith_store_core::{
     Claimed, ErrorKind, Event, EventId, ExpireRequest, ExtendRequest, Extended, Job, JobId,
     Maintained, Options, Page, Pause, PauseId, PurgeRequest, Purged, QueueStats, Result, Store,
     StoreError, Timestamp, Toolkit, Transition, TransitionId, Wakeup, Wakeups, WhereEvents,
-    async_trait,
+    async_trait, decide,
 };
 use tokio::sync::watch;
 
@@ -129,11 +129,11 @@ impl Store for MemoryStore {
     }
 
     async fn add_events(&self, toolkit: &Toolkit, events: Vec<Event>) -> Result<Added> {
-        self.with(toolkit, |state, now| state.add_events(events, now))
+        self.with(toolkit, |state, now| decide::add_events(state, events, now))
     }
 
     async fn add_jobs(&self, toolkit: &Toolkit, jobs: Vec<Job>) -> Result<Added> {
-        self.with(toolkit, |state, now| state.add_jobs(jobs, now))
+        self.with(toolkit, |state, now| decide::add_jobs(state, jobs, now))
     }
 
     async fn add_transitions(
@@ -141,11 +141,11 @@ impl Store for MemoryStore {
         toolkit: &Toolkit,
         transitions: Vec<Transition>,
     ) -> Result<Appended> {
-        self.with(toolkit, |state, now| state.add_transitions(transitions, now))
+        self.with(toolkit, |state, now| decide::add_transitions(state, transitions, now))
     }
 
     async fn apply(&self, toolkit: &Toolkit, changes: Vec<Change>) -> Result<Vec<ChangeOutcome>> {
-        self.with(toolkit, |state, now| state.apply(changes, now))
+        self.with(toolkit, |state, now| decide::apply(state, changes, now))
     }
 
     async fn find_event(&self, toolkit: &Toolkit, id: EventId) -> Result<Event> {
