@@ -1,5 +1,8 @@
 //! The conformance suite that every adapter of Blacksmith store runs, ours and others'.
 //!
+//! The guide `docs/adapters.md` of the repository takes an author from an empty crate to green; `examples/redb-adapter` there is
+//! an adapter to copy from.
+//!
 //! An adapter's crate has one test target without a harness of its own:
 //!
 //! ```toml
@@ -11,7 +14,15 @@
 //! harness = false
 //! ```
 //!
-//! and in `tests/conformance.rs` a [`Fixture`], which says which adapter is tested and where a fresh store may be made:
+//! and in `tests/conformance.rs`, where a store is a file, three lines:
+//!
+//! ```text
+//! fn main() -> std::process::ExitCode {
+//!     blacksmith_store_conformance::run(blacksmith_store_conformance::Files::of(theirs::adapter))
+//! }
+//! ```
+//!
+//! Others write a [`Fixture`] of their own, which says which adapter is tested and where a fresh store may be made:
 //!
 //! ```no_run
 //! # use blacksmith_store_core::{async_trait, Adapter, Capabilities, Options, Result, Store};
@@ -62,6 +73,7 @@
 mod case;
 mod failure;
 mod families;
+mod files;
 mod fixture;
 mod generated;
 mod guarantees;
@@ -76,6 +88,7 @@ mod twin;
 mod world;
 
 pub use crate::{
+    files::Files,
     fixture::{Fixture, FixtureError, Place},
     guarantees::{GUARANTEES, Guarantee, Level},
     harness::{run, trials},
