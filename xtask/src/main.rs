@@ -5,6 +5,7 @@
 mod command;
 mod deny;
 mod documents;
+mod examples;
 mod lints;
 mod packages;
 mod testing;
@@ -17,18 +18,19 @@ use crate::{command::Result, testing::Sum};
 const USAGE: &str = "\
 Usage:
   cargo xtask ci [STEP]...             everything that CI checks, or these steps of it:
-                                       fmt, tree, clippy, doc, deny, package, documents, test
+                                       fmt, tree, clippy, doc, examples, deny, package, documents, test
   cargo xtask documents                writes the documents that programs write
   cargo xtask test                     every test there is, doctests included
       --without-postgres               leaves out, on purpose, those that need a PostgreSQL server
 ";
 
 /// The steps of CI, in order: what fails soonest comes first, the tests last.
-const STEPS: [(&str, Step); 8] = [
+const STEPS: [(&str, Step); 9] = [
     ("fmt", Step::Lint(lints::fmt)),
     ("tree", Step::Lint(tree::check)),
     ("clippy", Step::Lint(lints::clippy)),
     ("doc", Step::Lint(lints::doc)),
+    ("examples", Step::Lint(examples::check)),
     ("deny", Step::Lint(deny::check)),
     ("package", Step::Lint(packages::check)),
     ("documents", Step::Lint(documents::check)),

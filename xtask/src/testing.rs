@@ -1,12 +1,15 @@
-//! The one test command: every test of the workspace, and the sum of them.
+//! The one test command: every test of the workspace and of the examples, and the sum of them.
 
 use std::{
     fmt,
     io::{BufRead as _, BufReader, Write as _},
-    process::Stdio,
+    process::{Command, Stdio},
 };
 
-use crate::command::{Result, announce, cargo, program};
+use crate::{
+    command::{Result, announce, cargo, program},
+    examples,
+};
 
 /// Starts a PostgreSQL server for the command that it is given.
 const POSTGRES_SERVER: &str = "blacksmith-testing-postgres-server";
@@ -79,7 +82,7 @@ impl fmt::Display for Sum {
 /// Runs all tests, whichever fail, doctests included.
 pub(crate) fn run(options: &Options) -> Result<Sum> {
     const TEST: &str = "test --workspace --all-features --locked --no-fail-fast";
-    let mut command = if options.without_postgres {
+    let command = if options.without_postgres {
         eprintln!("warning: on purpose without the tests that need a PostgreSQL server");
         let mut command = cargo(TEST);
         command.args(NEEDING_POSTGRES.iter().flat_map(|package| ["--exclude", package]));
@@ -91,11 +94,20 @@ pub(crate) fn run(options: &Options) -> Result<Sum> {
         command.arg(program()).args(TEST.split(' '));
         command
     };
-    command.stdout(Stdio::piped());
-
-    announce(&command);
-    let mut child = command.spawn()?;
     let mut sum = Sum::default();
+    count(command, &mut sum)?;
+    for example in examples::all()? {
+        count(example.cargo("test --locked --no-fail-fast"), &mut sum)?;
+    }
+    Ok(sum)
+}
+
+/// Runs a test command to its end, shows what it prints, and adds its results.
+fn count(mut command: Command, sum: &mut Sum) -> Result {
+    command.stdout(Stdio::piped());
+    announce(&command);
+    let failed_before = sum.failed;
+    let mut child = command.spawn()?;
     let mut terminal = std::io::stdout().lock();
     if let Some(output) = child.stdout.take() {
         for line in BufReader::new(output).split(b'\n') {
@@ -107,11 +119,11 @@ pub(crate) fn run(options: &Options) -> Result<Sum> {
         }
     }
     let status = child.wait()?;
-    if !status.success() && sum.failed == 0 {
+    if !status.success() && sum.failed == failed_before {
         eprintln!("error: not all tests ran to their end: {status}");
-        sum.failed = 1;
+        sum.failed += 1;
     }
-    Ok(sum)
+    Ok(())
 }
 
 #[cfg(test)]
