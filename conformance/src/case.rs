@@ -38,7 +38,10 @@ pub(crate) type Setter<T, V> = (&'static str, fn(&mut T, V));
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Capability {
     durable,
+    /// As `durable`, tried with a child process that is killed.
+    durable_when_killed,
     several_handles,
+    several_processes,
     wakeups,
     /// The adapter does not declare wake-ups, so they must be refused.
     no_wakeups,
@@ -48,18 +51,25 @@ impl Capability {
     /// Whether it is among those that the adapter declares.
     pub(crate) fn is_among(self, declared: Capabilities) -> bool {
         match self {
-            Self::durable => declared.durable,
+            Self::durable | Self::durable_when_killed => declared.durable,
             Self::several_handles => declared.several_handles,
+            Self::several_processes => declared.several_processes,
             Self::wakeups => declared.wakeups,
             Self::no_wakeups => !declared.wakeups,
         }
     }
 
+    /// Whether a case that needs it starts child processes.
+    pub(crate) fn needs_processes(self) -> bool {
+        matches!(self, Self::durable_when_killed | Self::several_processes)
+    }
+
     /// Why a case that needs it is left out.
     pub(crate) fn absence(self) -> &'static str {
         match self {
-            Self::durable => "the adapter does not declare `durable`",
+            Self::durable | Self::durable_when_killed => "the adapter does not declare `durable`",
             Self::several_handles => "the adapter does not declare `several_handles`",
+            Self::several_processes => "the adapter does not declare `several_processes`",
             Self::wakeups => "the adapter does not declare `wakeups`",
             Self::no_wakeups => "the adapter declares `wakeups`",
         }

@@ -6,6 +6,7 @@ mod bytes;
 mod claims;
 mod compare_and_set;
 mod conflicts;
+mod crashes;
 mod deadlines;
 mod dropped_futures;
 mod durability;
@@ -20,7 +21,9 @@ mod limits;
 mod maintain;
 mod paging;
 mod pauses;
+mod processes;
 mod purge;
+mod races;
 mod registry;
 mod round_trip;
 mod searches;
@@ -57,6 +60,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Case> {
         pauses::CASES,
         purge::CASES,
         purge::volume::CASES,
+        races::CASES,
         stats::CASES,
         sequences::CASES,
         bytes::CASES,
@@ -69,6 +73,10 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Case> {
         maintain::CASES,
         durability::CASES,
         handles::CASES,
+        races::of_handles::CASES,
+        processes::CASES,
+        races::of_processes::CASES,
+        crashes::CASES,
     ]
     .into_iter()
     .flatten()

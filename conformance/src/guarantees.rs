@@ -68,7 +68,7 @@ pub const GUARANTEES: &[(&str, &[Guarantee])] = &[
     ("Purges", PURGES),
     ("Counts, upkeep and wake-ups", UPKEEP),
     ("Errors and limits", ERRORS),
-    ("Durability and several handles", DURABILITY),
+    ("Durability, several handles and processes", DURABILITY),
 ];
 
 const STORED: &[Guarantee] = chapter! {
@@ -161,6 +161,10 @@ const CLAIMS: &[Guarantee] = chapter! {
         "claims::claims_and_outcomes_at_once_lose_nothing",
         "claims::eight_claimers_of_one_job_leave_seven_without",
         "claims::what_is_claimed_is_claimed_once";
+    Guaranteed
+        "Of calls that want to do different things with a job at the same time one does, and the others are told: no claim has \
+         two ends, and no claim that begins after a pause was answered gets its jobs.", by
+        "races::*";
     Guaranteed
         "The oldest due job is claimed first: by its run_at, or its latest transition if that is later, then by its id.", by
         "claims::oldest_first_by_place_then_id",
@@ -288,6 +292,13 @@ const DURABILITY: &[Guarantee] = chapter! {
         "Handles on one store see each other's writes, pauses, leases and counts, and share its jobs without a \
          repetition.", by
         "handles::*";
+    Depends("several_processes")
+        "The same holds for handles in several processes, and a process that ends takes nothing along.", by
+        "processes::*";
+    Depends("durable")
+        "A process that is killed while it writes takes along nothing that was answered and leaves no call half done; its last \
+         call may be sent again, and the leases of its claims end.", by
+        "crashes::*";
 };
 
 #[cfg(test)]

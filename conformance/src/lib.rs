@@ -59,6 +59,9 @@
 //! The families `searches` and `sequences` generate what they try, and compare the store with a naive one that was written
 //! from the contract; what fails is shrunk to something small.
 //!
+//! The families `processes` and `crashes` start the test program again as a child process, which makes calls on the same data,
+//! and kill it where the data is to outlive it; [`run`] sees to it, other programs call [`enter`] first.
+//!
 //! A case that fails prints what was done, what was expected, what came back, and the seed.
 //!
 //! | variable | effect |
@@ -82,6 +85,7 @@ mod harness;
 mod journal;
 mod life;
 mod oracle;
+mod processes;
 mod reference;
 mod suite;
 mod twin;
@@ -93,5 +97,6 @@ pub use crate::{
     guarantees::{GUARANTEES, Guarantee, Level},
     harness::{run, trials},
     life::replay,
+    processes::enter,
     suite::{Suite, Verdict},
 };

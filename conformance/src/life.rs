@@ -152,6 +152,12 @@ mod tests {
                 chain.insert(3, end);
                 chain.truncate(4);
             }),
+            ("two ends of one claim at the same place", |chain| {
+                let mut end = chain[2].clone();
+                end.id = TransitionId::from_bytes([9; 20]);
+                end.state_after = Status::Succeeded;
+                chain.insert(3, end);
+            }),
             ("the same sequence twice", |chain| chain[3].sequence = Some(2)),
             ("another state before", |chain| chain[3].state_before = Some(Status::Unknown)),
             ("an illegal move", |chain| {

@@ -11,13 +11,13 @@ use std::{
 use blacksmith_store_core::{Adapter as _, AvailableAdapters, Capabilities};
 
 use crate::{
-    case::{Body, Case, Run},
+    case::{Body, Capability, Case, Run},
     failure::{Failure, Outcome},
     families,
     fixture::{Fixture, FixtureError, Place},
     generated::Generated,
     journal::Journal,
-    oracle,
+    oracle, processes,
     world::World,
 };
 
@@ -37,6 +37,9 @@ type MakePlace =
     dyn Fn() -> Pin<Box<dyn Future<Output = Result<Place, FixtureError>> + Send>> + Send + Sync;
 
 /// The suite for one fixture, for programs that run cases themselves; a test target calls [`run`](crate::run) instead.
+///
+/// Some cases start the program again as a child process, for which it calls [`enter`](crate::enter) first in its `main`;
+/// without it those cases are absent.
 pub struct Suite {
     adapters: Result<AvailableAdapters, String>,
     capabilities: Capabilities,
@@ -54,7 +57,8 @@ pub enum Verdict {
     Passed,
     /// It was not: what was done, what was expected, what came back, and the seed that replays it.
     Failed(String),
-    /// The case did not run, and why: it needs a capability that the adapter does not declare, or was skipped on purpose.
+    /// The case did not run, and why: it needs a capability that the adapter does not declare, or child processes of a program
+    /// that did not call [`enter`](crate::enter), or was skipped on purpose.
     Absent(&'static str),
 }
 
@@ -114,7 +118,12 @@ impl Suite {
         if self.skipped {
             return Some("its adapter is skipped on purpose");
         }
-        lacking(case, self.capabilities)
+        let needs_processes = case.needs.is_some_and(Capability::needs_processes);
+        lacking(case, self.capabilities).or_else(|| {
+            (needs_processes && !processes::can_be_entered()).then_some(
+                "it needs child processes, and its program does not call `enter` first in its `main`",
+            )
+        })
     }
 
     /// Runs one case, and says how to replay it if it fails.
@@ -167,7 +176,7 @@ impl Suite {
 
 /// Why a case does not run with these capabilities.
 fn lacking(case: &Case, capabilities: Capabilities) -> Option<&'static str> {
-    case.needs.filter(|needs| !needs.is_among(capabilities)).map(crate::case::Capability::absence)
+    case.needs.filter(|needs| !needs.is_among(capabilities)).map(Capability::absence)
 }
 
 /// Whether the environment names the adapter among those that are skipped.

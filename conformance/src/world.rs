@@ -4,7 +4,7 @@ use std::{fmt::Display, sync::Arc, time::Duration};
 
 use blacksmith_store_core::{
     AvailableAdapters, ClaimRequest, Clock, Event, Job, JobId, Options, Order, SetClock, Status,
-    Timestamp, Toolkit, Transition, TransitionId, Want, WhereEvents,
+    Store, Timestamp, Toolkit, Transition, TransitionId, Want, WhereEvents,
 };
 
 use crate::{
@@ -12,6 +12,7 @@ use crate::{
     handle::Handle,
     journal::Journal,
     oracle::Contents,
+    processes::Process,
 };
 
 /// The actor of claims that a case does not care about.
@@ -61,11 +62,33 @@ impl World {
 
     /// Closes the store and opens it again, for adapters that declare `durable`.
     pub(crate) async fn reopen(&mut self) -> Outcome {
-        self.journal.note("close the store and open it again".into());
         // The old handle goes before the new one comes: not every durable store can be open twice.
+        self.close();
+        self.open_again().await
+    }
+
+    /// Closes the store, which is to be opened again.
+    pub(crate) fn close(&mut self) {
+        self.journal.note("close the store".into());
         self.store.close();
+    }
+
+    /// Opens the store that was closed.
+    pub(crate) async fn open_again(&mut self) -> Outcome {
         self.store = self.another_handle().await?;
         Ok(())
+    }
+
+    /// Another process on the same data.
+    pub(crate) async fn another_process(&self) -> Outcome<Arc<Process>> {
+        self.journal.note("start another process".into());
+        Process::start(&self.options, self.toolkit.random()).await
+    }
+
+    /// A handle whose calls are made in another process.
+    pub(crate) fn handle_in(&self, process: &Arc<Process>) -> Handle {
+        let store: Arc<dyn Store> = Arc::clone(process) as _;
+        Handle::new(store, self.toolkit.clone(), Arc::clone(&self.journal))
     }
 
     /// The clock's instant.

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use blacksmith_store_conformance::{Fixture, FixtureError, Place, trials};
+use blacksmith_store_conformance::{Fixture, FixtureError, Place, Suite, Verdict, trials};
 use blacksmith_store_core::{
     Adapter, CONTRACT_VERSION, Capabilities, Options, Result, Store, StoreError, async_trait,
 };
 use libtest_mimic::{Arguments, Conclusion};
 
 /// An adapter whose stores cannot be opened.
-struct Closed;
+struct Closed(Capabilities);
 
 #[async_trait]
 impl Adapter for Closed {
@@ -22,7 +22,7 @@ impl Adapter for Closed {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities::NONE
+        self.0
     }
 
     fn example_url(&self) -> &'static str {
@@ -46,7 +46,7 @@ struct Lacking(Lack);
 
 impl Fixture for Lacking {
     fn adapter(&self) -> impl Adapter + 'static {
-        Closed
+        Closed(Capabilities::NONE)
     }
 
     fn environment(&self) -> std::result::Result<(), String> {
@@ -61,6 +61,15 @@ impl Fixture for Lacking {
             Lack::Place => Err("the disk is full".into()),
             _ => Ok(Place::new(Options::new("closed"))),
         }
+    }
+}
+
+/// An adapter whose data several processes may open.
+struct Shared;
+
+impl Fixture for Shared {
+    fn adapter(&self) -> impl Adapter + 'static {
+        Closed(Capabilities::NONE.with_durable().with_several_processes())
     }
 }
 
@@ -101,6 +110,21 @@ fn cases_of_what_is_not_declared_are_ignored() {
     let (conclusion, _) = conclude(Lack::Store, "undeclared", "durability::");
     assert!(conclusion.num_ignored > 0);
     assert_eq!((conclusion.num_passed, conclusion.num_failed), (0, 0));
+}
+
+/// This program's `main` is libtest's, which started again would run all tests.
+#[test]
+fn cases_with_child_processes_are_absent_from_a_program_that_cannot_be_entered() {
+    let suite = Suite::new(Shared);
+    for case in [
+        "processes::what_one_process_writes_another_sees",
+        "crashes::acknowledged_pauses_and_resumes_hold",
+    ] {
+        let verdict = suite.run(case);
+        let is_absent =
+            matches!(verdict, Some(Verdict::Absent(why)) if why.contains("call `enter` first"));
+        assert!(is_absent, "{case}: {verdict:?}");
+    }
 }
 
 #[test]
