@@ -26,6 +26,10 @@ use crate::{
 /// }
 /// ```
 pub fn run(adapters: &AvailableAdapters) -> ExitCode {
+    // `blacksmith conformance` starts this program again, to kill it while it writes.
+    if let Some(code) = blacksmith_store_conformance::enter(adapters) {
+        return code;
+    }
     run_with(adapters, std::env::args_os(), Terminal::of_process()).into()
 }
 

@@ -13,6 +13,14 @@ fn a_database_that_will_do_is_told_by_its_capabilities_and_counts() {
 }
 
 #[test]
+fn this_program_is_started_again_to_be_killed() {
+    let words = ["crashes::", "--jobs", "2"];
+    let ran = Shell::new().run(&["conformance", words[0], words[1], words[2]]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(ran.output.contains("sqlite: 6 passed, 0 failed, 0 of"), "{ran:?}");
+}
+
+#[test]
 fn a_capability_that_is_not_declared_counts_apart() {
     let shell = Shell::new();
     let flags =
