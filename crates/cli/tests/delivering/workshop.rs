@@ -107,12 +107,20 @@ impl Workshop {
         payloads
     }
 
-    /// Starts a process that delivers.
+    /// Starts a process that delivers, and waits until it does: one that cannot reach its store yet ends.
     pub(crate) fn run(&self) -> Process {
+        let started = || self.whole_log().matches("delivering to ").count();
+        let before = started();
         let log = File::options().create(true).append(true).open(self.path("run.log")).unwrap();
         let mut command = self.command(&["run", "--lease", LEASE]);
         command.stdout(log.try_clone().unwrap()).stderr(log);
-        Process(command.spawn().unwrap())
+        let process = Process(command.spawn().unwrap());
+        let begun = Instant::now();
+        while started() == before {
+            assert!(begun.elapsed() < Duration::from_mins(1), "{}", self.log());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        process
     }
 
     pub(crate) fn counts(&self) -> Option<Counts> {
@@ -145,9 +153,13 @@ impl Workshop {
         self.until_have_ended(all, patience);
     }
 
+    fn whole_log(&self) -> String {
+        fs::read_to_string(self.path("run.log")).unwrap_or_default()
+    }
+
     /// The last of what the processes said.
     pub(crate) fn log(&self) -> String {
-        let text = fs::read_to_string(self.path("run.log")).unwrap_or_default();
+        let text = self.whole_log();
         let lines: Vec<_> = text.lines().collect();
         lines[lines.len().saturating_sub(20)..].join("\n")
     }
