@@ -47,7 +47,7 @@ pub(super) const FAULTS: &[Planted] = &[
     Planted::new(
         "stores follow-ups without their outcome (C8)",
         &["apply::a_stale_change_stores_nothing"],
-        || Arc::new(StoresOrphanedFollowUps),
+        || Arc::new(StoresWithoutTransitions(ChangeOutcome::Stale)),
     ),
     Planted::new(
         "stores an outcome without its follow-ups",
@@ -57,7 +57,7 @@ pub(super) const FAULTS: &[Planted] = &[
     Planted::new(
         "stores the follow-ups of a change that it knows",
         &["apply::a_change_whose_transitions_are_known_adds_no_follow_up"],
-        || Arc::new(RepeatsFollowUps),
+        || Arc::new(StoresWithoutTransitions(ChangeOutcome::Known)),
     ),
     Planted::new(
         "lets one stale change take the others with it",
@@ -278,27 +278,11 @@ impl Fault for TakesGoneForStale {
     }
 }
 
-/// The changes of a call whose outcome is this, without their transitions.
-fn without_transitions(
-    changes: Vec<Change>,
-    outcomes: &[ChangeOutcome],
-    wanted: ChangeOutcome,
-) -> Vec<Change> {
-    let with_outcomes = changes.into_iter().zip(outcomes);
-    let mut chosen: Vec<Change> = with_outcomes
-        .filter(|(_, outcome)| **outcome == wanted)
-        .map(|(change, _)| change)
-        .collect();
-    for change in &mut chosen {
-        change.transitions.clear();
-    }
-    chosen
-}
-
-struct StoresOrphanedFollowUps;
+/// Stores the events and jobs of changes with this outcome all the same.
+struct StoresWithoutTransitions(ChangeOutcome);
 
 #[async_trait]
-impl Fault for StoresOrphanedFollowUps {
+impl Fault for StoresWithoutTransitions {
     async fn apply(
         &self,
         store: &dyn Store,
@@ -306,26 +290,14 @@ impl Fault for StoresOrphanedFollowUps {
         changes: Vec<Change>,
     ) -> Result<Vec<ChangeOutcome>> {
         let outcomes = store.apply(toolkit, changes.clone()).await?;
-        let rest = without_transitions(changes, &outcomes, ChangeOutcome::Stale);
-        if !rest.is_empty() {
-            store.apply(toolkit, rest).await?;
+        let with_outcomes = changes.into_iter().zip(&outcomes);
+        let mut rest: Vec<Change> = with_outcomes
+            .filter(|(_, outcome)| **outcome == self.0)
+            .map(|(change, _)| change)
+            .collect();
+        for change in &mut rest {
+            change.transitions.clear();
         }
-        Ok(outcomes)
-    }
-}
-
-struct RepeatsFollowUps;
-
-#[async_trait]
-impl Fault for RepeatsFollowUps {
-    async fn apply(
-        &self,
-        store: &dyn Store,
-        toolkit: &Toolkit,
-        changes: Vec<Change>,
-    ) -> Result<Vec<ChangeOutcome>> {
-        let outcomes = store.apply(toolkit, changes.clone()).await?;
-        let rest = without_transitions(changes, &outcomes, ChangeOutcome::Known);
         if !rest.is_empty() {
             store.apply(toolkit, rest).await?;
         }
