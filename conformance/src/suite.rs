@@ -24,7 +24,7 @@ use crate::{
 /// The seed of every case, to replay a failure.
 const SEED: &str = "BLACKSMITH_CONFORMANCE_SEED";
 
-/// How many times as much is generated as in the quick form.
+/// How many times as much is tried as in the quick form.
 const THOROUGH: &str = "BLACKSMITH_CONFORMANCE_THOROUGH";
 
 /// The adapters that are skipped on purpose.
@@ -130,19 +130,17 @@ impl Suite {
     pub(crate) fn execute(&self, case: &'static Case) -> Result<(), String> {
         let seed = self.seed.clone()?;
         let thorough = self.thorough.clone()?;
-        let (result, variables) = match case.body {
-            Body::Written(run) => (self.on_a_fresh_store(seed, run), format!("{SEED}={seed}")),
+        let result = match case.body {
+            Body::Written(run) => self.on_a_fresh_store(seed, thorough, run),
             Body::Generated(run) => {
                 let attempt = |run: Box<dyn FnOnce(&mut World) -> Run<'_> + Send>| {
-                    self.on_a_fresh_store(seed, run)
+                    self.on_a_fresh_store(seed, thorough, run)
                 };
-                let variables = format!("{SEED}={seed} {THOROUGH}={thorough}");
-                let generated = Generated::new(case.name, seed, thorough, self.is_replay, &attempt);
-                (run(&generated), variables)
+                run(&Generated::new(case.name, seed, thorough, self.is_replay, &attempt))
             }
         };
         result.map_err(|text| {
-            let name = case.name;
+            let (name, variables) = (case.name, format!("{SEED}={seed} {THOROUGH}={thorough}"));
             format!("{text}\n\nseed {seed}; to replay: {variables} and the filter --exact {name}")
         })
     }
@@ -151,6 +149,7 @@ impl Suite {
     fn on_a_fresh_store(
         &self,
         seed: u64,
+        thorough: u32,
         run: impl FnOnce(&mut World) -> Run<'_> + Send + 'static,
     ) -> Result<(), String> {
         let adapters = self.adapters.clone()?;
@@ -164,7 +163,7 @@ impl Suite {
             .map_err(|error| format!("no place for a store could be made: {}", chain(&*error)))?;
 
         let journal = Arc::new(Journal::default());
-        let open = World::open(adapters, options, seed, Arc::clone(&journal));
+        let open = World::open(adapters, options, seed, thorough, Arc::clone(&journal));
         let outcome = runtime.block_on(drive(open, run));
         runtime.shutdown_timeout(Duration::from_secs(5));
         // Every handle is gone now.

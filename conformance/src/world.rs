@@ -21,6 +21,9 @@ pub(crate) const WORKER: &str = "worker";
 /// The lease of claims that a case does not care about.
 pub(crate) const LEASE: Duration = Duration::from_secs(30);
 
+/// Rounds of races and kills are multiplied by this at most: they share one store, whose end is looked through as a whole.
+const MOST_THOROUGH: u32 = 20;
+
 /// Where the clock of every case starts.
 pub(crate) const START: &str = "2026-03-01T12:00:00Z";
 
@@ -36,6 +39,8 @@ pub(crate) struct World {
     /// How the store is opened.
     pub(crate) options: Options,
     pub(crate) journal: Arc<Journal>,
+    /// How many times as much is tried as in the quick form.
+    thorough: u32,
 }
 
 impl World {
@@ -44,13 +49,19 @@ impl World {
         adapters: AvailableAdapters,
         options: Options,
         seed: u64,
+        thorough: u32,
         journal: Arc<Journal>,
     ) -> Outcome<Self> {
         let clock = SetClock::at(instant(START));
         let toolkit = Toolkit::new().with_clock(Clock::Set(clock.clone())).with_seed(seed);
         let store = adapters.open(options.clone()).await?;
         let store = Handle::new(store, toolkit.clone(), Arc::clone(&journal));
-        Ok(Self { store, clock, toolkit, adapters, options, journal })
+        Ok(Self { store, clock, toolkit, adapters, options, journal, thorough })
+    }
+
+    /// How many rounds a case runs that runs so many in the quick form.
+    pub(crate) fn rounds(&self, quick: usize) -> usize {
+        quick * self.thorough.min(MOST_THOROUGH) as usize
     }
 
     /// Another handle on the same data, for adapters that declare `several_handles`.

@@ -133,7 +133,9 @@ fn one_case_is_chosen_by_its_name_and_says_how_to_replay_it() {
     let (conclusion, text) = conclude(Lack::Store, "replay", name);
     assert_eq!(conclusion.num_failed, 1);
     assert!(text.contains(&format!("--exact {name}")), "{text}");
-    assert!(text.contains("BLACKSMITH_CONFORMANCE_SEED="), "{text}");
+    for variable in ["BLACKSMITH_CONFORMANCE_SEED=", "BLACKSMITH_CONFORMANCE_THOROUGH=1"] {
+        assert!(text.contains(variable), "{text}");
+    }
 }
 
 #[test]

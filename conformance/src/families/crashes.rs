@@ -35,7 +35,7 @@ family! {
     [durable_when_killed] a_store_whose_process_is_killed_while_it_opens_opens_again,
 }
 
-/// How often a process is killed in a case.
+/// How often a process is killed in a case of the quick form.
 const ROUNDS: usize = 4;
 
 /// What must come comes by then: a server may still be at work for a client that is dead.
@@ -64,7 +64,7 @@ fn expect_once(added: Added, events: u64, jobs: u64) -> Outcome {
 async fn acknowledged_events_and_jobs_are_there_and_none_is_there_in_part(
     world: &mut World,
 ) -> Outcome {
-    for _ in 0..ROUNDS {
+    for _ in 0..world.rounds(ROUNDS) {
         let parent = world.event();
         world.store.add_events(vec![parent.clone()]).await?;
         let killing = Killing::begin(world).await?;
@@ -142,7 +142,7 @@ async fn work(world: &World, killing: &Killing, actor: &str) -> Outcome<Reported
 }
 
 async fn acknowledged_outcomes_are_there_with_their_follow_ups(world: &mut World) -> Outcome {
-    for round in 0..ROUNDS {
+    for round in 0..world.rounds(ROUNDS) {
         world.stored_jobs("crm", 60).await?;
         let actors = [format!("one-{round}"), format!("two-{round}")];
         let killing = Killing::begin(world).await?;
@@ -193,7 +193,7 @@ async fn claim_on(killing: &Killing, actor: &str) -> Outcome<Vec<Job>> {
 async fn claims_of_the_dead_expire_and_their_jobs_are_done_by_others(world: &mut World) -> Outcome {
     const JOBS: usize = 120;
     let mut all = BTreeSet::new();
-    for _ in 0..ROUNDS {
+    for _ in 0..world.rounds(ROUNDS) {
         all.extend(world.stored_jobs("crm", JOBS).await?);
         let killing = Killing::begin(world).await?;
         let callers =
@@ -255,7 +255,7 @@ async fn decide(store: &Handle, decision: Decision) -> Result<bool> {
 
 async fn acknowledged_pauses_and_resumes_hold(world: &mut World) -> Outcome {
     let mut paused = Vec::new();
-    for _ in 0..ROUNDS {
+    for _ in 0..world.rounds(ROUNDS) {
         let killing = Killing::begin(world).await?;
         // Up to three pauses, of which the oldest ends when there would be a fourth.
         let mut lasting = paused.clone();
@@ -291,7 +291,7 @@ async fn a_purge_that_is_killed_leaves_whole_events(world: &mut World) -> Outcom
     const AT_MOST: u64 = 7;
     let github = || WhereEvents::default().with_sources_in(["github"]).with_limit(1_000);
     let purge = || PurgeRequest::new(github().with_limit(0)).with_recent().with_unfinished();
-    for _ in 0..ROUNDS {
+    for _ in 0..world.rounds(ROUNDS) {
         let event = || world.event().with_job(world.job("crm")).with_job(world.job("erp"));
         world.store.add_events((0..EVENTS).map(|_| event()).collect()).await?;
         let killing = Killing::begin(world).await?;
@@ -333,7 +333,7 @@ async fn a_purge_that_is_killed_leaves_whole_events(world: &mut World) -> Outcom
 async fn a_store_whose_process_is_killed_while_it_opens_opens_again(world: &mut World) -> Outcome {
     let event = world.event().with_job(world.job("crm"));
     world.store.add_events(vec![event.clone()]).await?;
-    for _ in 0..2 * ROUNDS {
+    for _ in 0..world.rounds(2 * ROUNDS) {
         world.close();
         let delay = world.toolkit.random_duration(Duration::from_millis(30));
         let process = Process::about_to_open(&world.options, world.toolkit.random())?;

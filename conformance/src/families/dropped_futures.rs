@@ -286,11 +286,16 @@ async fn a_dropped_purge_leaves_whole_events(world: &World) -> Outcome {
 }
 
 async fn dropped_reads_leave_the_store_usable(world: &World) -> Outcome {
-    let job = world.stored_job("crm").await?;
+    let event = world.event().with_job(world.job("crm"));
+    world.store.add_events(vec![event.clone()]).await?;
+    let job = world.store.find_job(event.jobs[0].id).await?;
+    let first = latest(&job)?.id;
     let before = world.contents().await?;
     let (store, toolkit) = (world.store.raw(), &world.toolkit);
     for polls in POLLS {
+        dropped_after(polls, store.find_event(toolkit, event.id)).await;
         dropped_after(polls, store.find_job(toolkit, job.id)).await;
+        dropped_after(polls, store.find_transition(toolkit, first)).await;
         dropped_after(polls, store.find_events(toolkit, WhereEvents::default())).await;
         dropped_after(polls, store.find_jobs(toolkit, WhereEvents::default())).await;
         dropped_after(polls, store.find_transitions(toolkit, WhereEvents::default())).await;

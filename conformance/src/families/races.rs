@@ -30,7 +30,7 @@ use crate::{
 /// What must come comes by then.
 pub(super) const PATIENCE: Duration = Duration::from_secs(40);
 
-/// How often a race for one job is run.
+/// How often a race for one job is run in the quick form.
 const ROUNDS: usize = 9;
 
 /// Through what the calls of a race are made.
@@ -170,7 +170,7 @@ async fn expect_history(
 
 async fn a_late_outcome_or_an_expiry_ends_a_claim(world: &World, through: Through) -> Outcome {
     let [holder, sweeper, claimer] = through.callers(world).await?;
-    for round in 0..ROUNDS {
+    for round in 0..world.rounds(ROUNDS) {
         let destination = format!("crm-{round}");
         let job = world.claimed_job(&destination).await?;
         world.advance(LEASE);
@@ -221,7 +221,7 @@ async fn a_late_outcome_or_an_expiry_ends_a_claim(world: &World, through: Throug
 
 async fn a_lease_is_extended_or_its_claim_expires(world: &World, through: Through) -> Outcome {
     let [holder, sweeper, other] = through.callers(world).await?;
-    for round in 0..ROUNDS {
+    for round in 0..world.rounds(ROUNDS) {
         let job = world.claimed_job("crm").await?;
         world.advance(LEASE);
         let request = ExtendRequest::new(WORKER, LEASE, [token(&job)?]);
@@ -258,7 +258,7 @@ async fn a_lease_is_extended_or_its_claim_expires(world: &World, through: Throug
 
 async fn one_of_two_outcomes_brings_its_follow_ups(world: &World, through: Through) -> Outcome {
     let [one, two, operator] = through.callers(world).await?;
-    for round in 0..ROUNDS {
+    for round in 0..world.rounds(ROUNDS) {
         let job = world.claimed_job("crm").await?;
         let back = world.next(&job, Status::Awaiting)?.with_run_at(far(world));
         let mut follow_ups = Vec::new();
@@ -301,7 +301,7 @@ async fn one_of_two_outcomes_brings_its_follow_ups(world: &World, through: Throu
 /// A failed job is due again, when an operator gives it up and another one puts it off.
 async fn a_worker_or_an_operator_moves_a_job(world: &World, through: Through) -> Outcome {
     let [worker, one, two] = through.callers(world).await?;
-    for round in 0..ROUNDS {
+    for round in 0..world.rounds(ROUNDS) {
         let destination = format!("crm-{round}");
         let job = world.job_in(&destination, Status::Failed).await?;
         let given_up = world.next(&job, Status::Discarded)?;
@@ -332,7 +332,7 @@ async fn no_claim_that_begins_after_a_pause_gets_its_jobs(
 ) -> Outcome {
     const JOBS: usize = 60;
     let [operator, one, two] = through.callers(world).await?;
-    for round in 0..3 {
+    for round in 0..world.rounds(3) {
         let destination = format!("crm-{round}");
         let jobs = world.stored_jobs(&destination, JOBS).await?;
         let is_paused = Arc::new(AtomicBool::new(false));
