@@ -54,8 +54,17 @@ const NAMELESS: TransitionId = TransitionId::from_bytes([0; 20]);
 struct ClaimCall {
     actor: String,
     lease_end: Timestamp,
-    /// The jobs and the sequences of their `executing` transitions.
-    taken: Vec<(JobId, u64)>,
+    taken: Vec<Taken>,
+}
+
+/// A job of a claim call.
+#[derive(Clone)]
+struct Taken {
+    job: JobId,
+    /// Of its `executing` transition; none once the job is purged.
+    sequence: Option<u64>,
+    /// That transition's id.
+    token: TransitionId,
 }
 
 /// Why a call is refused.
@@ -230,7 +239,12 @@ impl Reference {
                     return Err(format!("the store gave the known id {} again", transition.id));
                 }
                 Some(own) if own.id == NAMELESS => own.id = transition.id,
-                _ => {}
+                _ => continue,
+            }
+            let taken = self.calls.iter_mut().flat_map(|call| &mut call.taken);
+            for taken in taken.filter(|taken| taken.job == job && taken.sequence == Some(sequence))
+            {
+                taken.token = transition.id;
             }
         }
         Ok(())

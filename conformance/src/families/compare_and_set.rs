@@ -25,6 +25,7 @@ family! {
     new_and_known_transitions_of_one_call_are_counted_apart,
     a_known_id_with_other_content_is_a_conflict,
     a_known_id_of_another_job_is_a_conflict,
+    the_id_of_a_run_that_goes_on_is_a_conflict_for_other_jobs,
     an_id_that_the_store_made_is_known_too,
     a_missing_job_is_not_found,
     a_purged_job_is_not_found,
@@ -245,6 +246,43 @@ async fn a_known_id_of_another_job_is_a_conflict(world: &World) -> Outcome {
     let claim = token(&one)?;
     let stolen = with(world.next(&two, Status::Succeeded)?, |stolen| stolen.id = claim);
     expect_stale(world, "the id of another job's claim", &two, stolen).await
+}
+
+/// A claim without an outcome is a transition like any other: its id is taken, from the claim on and for every outcome, be it
+/// of its own call, of another one, alone or among outcomes that fit.
+async fn the_id_of_a_run_that_goes_on_is_a_conflict_for_other_jobs(world: &World) -> Outcome {
+    let mut of_one_call = Vec::new();
+    for _ in 0..4 {
+        of_one_call.push(world.stored_job("crm").await?.id);
+    }
+    let before = world.claimed_job("before").await?;
+    let claimed = world.claim("crm", of_one_call.len()).await?;
+    let after = world.claimed_job("after").await?;
+    let (ending, running) = (&claimed[1], [&before, &claimed[0], &claimed[2], &claimed[3], &after]);
+
+    for run in running {
+        let claim = token(run)?;
+        for status in [Status::Succeeded, Status::Failed] {
+            let stolen = with(world.next(ending, status)?, |stolen| stolen.id = claim);
+            let what = format!("{status} under the id of another run");
+            expect_stale(world, &what, ending, stolen).await?;
+        }
+    }
+    // Among others that fit, whose ids are drawn before and after.
+    let fitting = [world.next(&before, Status::Succeeded)?, world.next(&after, Status::Succeeded)?];
+    let stolen = with(world.next(ending, Status::Succeeded)?, |stolen| {
+        stolen.id = token(&claimed[3]).unwrap_or(stolen.id);
+    });
+    let [first, last] = fitting;
+    let refused = world.store.add_transitions(vec![first.clone(), stolen, last.clone()]).await;
+    expect_error("among outcomes that fit", refused, ErrorKind::Conflict)?;
+    for run in running {
+        world.expect_latest("the run goes on", run.id, token(run)?).await?;
+    }
+    world.append(first).await?;
+    world.append(last).await?;
+    world.moved(ending, Status::Succeeded).await?;
+    Ok(())
 }
 
 /// The ids of first transitions and of claims, which the store drew, are in the chain like any other.

@@ -2,7 +2,7 @@
 
 use blacksmith_store_core::{ClaimRequest, JobId, Status, Timestamp, Want};
 
-use super::{ClaimCall, Reference, StoredJob};
+use super::{ClaimCall, NAMELESS, Reference, StoredJob, Taken};
 
 fn is_wanted(want: &Want, job: &StoredJob) -> bool {
     want.destination.as_ref().is_none_or(|destination| *destination == job.job.destination)
@@ -47,7 +47,8 @@ impl Reference {
             let job = self.job_mut(*id).expect("it was found above");
             let attempt = job.latest().attempt + 1;
             job.append_own(Status::Executing, attempt, &request.actor, None, now);
-            call.taken.extend(job.latest().sequence.map(|sequence| (*id, sequence)));
+            let sequence = job.latest().sequence;
+            call.taken.push(Taken { job: *id, sequence, token: NAMELESS });
         }
         self.calls.push(call);
         (jobs, next_due)

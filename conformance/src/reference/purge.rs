@@ -98,8 +98,9 @@ impl Reference {
         self.jobs.retain(|job| !gone.contains(&job.event_id()));
         // A job that is added again begins a life of its own: no old claim is taken for one of it.
         let stored: Vec<_> = self.jobs.iter().map(StoredJob::id).collect();
-        for call in &mut self.calls {
-            call.taken.retain(|(job, _)| stored.contains(job));
+        let taken = self.calls.iter_mut().flat_map(|call| &mut call.taken);
+        for taken in taken.filter(|taken| !stored.contains(&taken.job)) {
+            taken.sequence = None;
         }
         Ok(())
     }

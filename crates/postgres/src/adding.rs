@@ -18,6 +18,7 @@ use crate::{
     error::Outcome,
     ledger::{Ledger, all_jobs},
     retries::Retries,
+    running::Ending,
     sharing::{ENTRY_WEIGHT, Lane, Part, SMALL, Shared, share},
     store::Inner,
 };
@@ -194,7 +195,7 @@ impl Inner {
         session.begin().await?;
         let outcome = self.decide_in(&session, changes, now).await;
         let decided = session.end(outcome).await?;
-        self.running.end(decided.ended.iter().copied(), &[]);
+        self.running.end(decided.ended.iter().copied(), &Ending::default());
         Ok(decided)
     }
 
@@ -228,7 +229,7 @@ impl Inner {
         session.begin().await?;
         let outcome = self.apply_in(&session, changes, now).await;
         let (outcomes, ended) = session.end(outcome).await?;
-        self.running.end(ended, &[]);
+        self.running.end(ended, &Ending::default());
         Ok(outcomes)
     }
 

@@ -134,16 +134,20 @@ impl Inner {
             let first = first_tokens.entry(job.queue).or_insert(job.token);
             *first = job.token.min(*first);
         }
-        let runs = taken.jobs.iter().map(|taken| Run {
-            job: taken.job.id,
-            event: taken.event.id,
-            queue: taken.queue,
-            token: taken.token,
-            sequence: taken.sequence,
-            attempt: taken.attempt,
-            claim: first_tokens[&taken.queue],
+        let rows: Vec<TransitionId> = first_tokens.into_values().collect();
+        let call = rows.iter().min().copied();
+        let runs = taken.jobs.iter().filter_map(|taken| {
+            Some(Run {
+                job: taken.job.id,
+                event: taken.event.id,
+                queue: taken.queue,
+                token: taken.token,
+                sequence: taken.sequence,
+                attempt: taken.attempt,
+                call: call?,
+            })
         });
-        self.running.begin(&request.actor, runs);
+        self.running.begin(&request.actor, rows, runs);
         let jobs = taken.jobs.into_iter().map(|taken| (taken.event, taken.job));
         Claimed::new(queue_of(jobs), taken.next_due)
     }

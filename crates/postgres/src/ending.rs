@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use blacksmith_store_core::{Change, JobError, Timestamp, Toolkit, Transition, TransitionId};
+use blacksmith_store_core::{Change, JobError, Timestamp, Toolkit, Transition};
 use futures_util::future::BoxFuture;
 
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
     error::{Failure, Outcome},
     retries::Retries,
     row::{lane, number},
-    running::Fitting,
+    running::{Ending, Fitting},
     sharing::{ENTRY_WEIGHT, Lane, Part, SMALL, Shared, share},
     statement::Statement,
     store::Inner,
@@ -110,7 +110,7 @@ impl Inner {
 async fn run(
     session: &Session<'_>,
     outcomes: &[&Fitting],
-    ending: &[TransitionId],
+    ending: &Ending,
     now: Timestamp,
 ) -> Result<(), Failure> {
     fn column<'a, T>(outcomes: &[&'a Fitting], value: impl Fn(&'a Fitting) -> T) -> Vec<T> {
@@ -130,7 +130,7 @@ async fn run(
     let claimant = column(outcomes, |outcome| {
         Some(&*outcome.actor).filter(|claimant| Some(*claimant) != outcome.end.actor.as_deref())
     });
-    let ending: Vec<&[u8]> = ending.iter().map(|claim| &claim.as_bytes()[..]).collect();
+    let ending: Vec<&[u8]> = ending.rows().map(|row| &row.as_bytes()[..]).collect();
     let (lowest, highest) = (id.iter().min(), id.iter().max());
     let parameters: [Parameter<'_>; 15] = [
         &queue, &lane, &job, &token, &id, &after, &attempt, &run_at, &error, &actor, &claimant,

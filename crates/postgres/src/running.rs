@@ -24,21 +24,42 @@ pub(crate) struct Run {
     pub(crate) token: TransitionId,
     pub(crate) sequence: u64,
     pub(crate) attempt: u32,
-    /// The row of `claims` that it belongs to.
-    pub(crate) claim: TransitionId,
+    /// The claim call that it belongs to, by its lowest token.
+    pub(crate) call: TransitionId,
 }
 
-struct Claim {
+/// A claim call of which runs are left.
+struct Call {
     actor: Arc<str>,
+    /// Its rows of `claims`. They go together: the token of a run that has ended still names the call.
+    rows: Vec<TransitionId>,
     left: usize,
 }
 
 #[derive(Default)]
 struct State {
     runs: HashMap<JobId, Run>,
-    claims: HashMap<TransitionId, Claim>,
-    /// Claims of which nothing is left, and whose rows are to be deleted.
+    calls: HashMap<TransitionId, Call>,
+    /// Rows of `claims` that are still to be deleted, for nothing is left of their calls.
     ended: Vec<TransitionId>,
+}
+
+/// What becomes of claim calls when outcomes are stored.
+#[derive(Default)]
+pub(crate) struct Ending {
+    /// The calls of which nothing else is left.
+    calls: Vec<TransitionId>,
+    /// Their rows.
+    rows: Vec<TransitionId>,
+    /// Rows of calls that ended before.
+    before: Vec<TransitionId>,
+}
+
+impl Ending {
+    /// The rows of `claims` that go with the outcomes.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = &TransitionId> {
+        self.rows.iter().chain(&self.before)
+    }
 }
 
 /// An outcome that fits a run of this handle.
@@ -53,17 +74,27 @@ pub(crate) struct Fitting {
 pub(crate) struct Running(Mutex<State>);
 
 impl Running {
-    /// Remembers the runs of a claim.
-    pub(crate) fn begin(&self, actor: &str, runs: impl IntoIterator<Item = Run>) {
+    /// Remembers the runs of a claim call, and its rows of `claims`.
+    pub(crate) fn begin(
+        &self,
+        actor: &str,
+        rows: Vec<TransitionId>,
+        runs: impl IntoIterator<Item = Run>,
+    ) {
         let mut guard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let state = &mut *guard;
         if state.runs.len() > MOST {
             *state = State::default();
         }
-        let actor: Arc<str> = actor.into();
+        let mut call = Some(Call { actor: actor.into(), rows, left: 0 });
         for run in runs {
-            let claim = state.claims.entry(run.claim);
-            claim.or_insert_with(|| Claim { actor: Arc::clone(&actor), left: 0 }).left += 1;
+            match state.calls.entry(run.call) {
+                Entry::Occupied(mut known) => known.get_mut().left += 1,
+                Entry::Vacant(entry) => {
+                    let Some(call) = call.take() else { continue };
+                    entry.insert(Call { left: 1, ..call });
+                }
+            }
             // A job whose former run has ended, though it is not forgotten yet, and which is claimed again. Answers may
             // also arrive in another order than their claims were made.
             let over = match state.runs.entry(run.job) {
@@ -74,7 +105,7 @@ impl Running {
                 Entry::Occupied(entry) if entry.get().sequence > run.sequence => run,
                 Entry::Occupied(mut entry) => entry.insert(run),
             };
-            state.forget(over.claim, false);
+            state.forget(over.call, &[]);
         }
     }
 
@@ -90,32 +121,34 @@ impl Running {
                     && next_attempt(Status::Executing, run.attempt, end.state_after)
                         == Some(end.attempt)
                     && end.id != run.token;
-                let actor = Arc::clone(&state.claims.get(&run.claim)?.actor);
+                let actor = Arc::clone(&state.calls.get(&run.call)?.actor);
                 fits.then(|| Fitting { run, actor, end: Transition::clone(end) })
             })
             .collect()
     }
 
-    /// The claims whose rows go with these outcomes: those of which nothing else is left, and those that ended before.
-    pub(crate) fn ending(&self, outcomes: &[&Fitting]) -> Vec<TransitionId> {
+    /// The claim calls that end with these outcomes, and those that ended before.
+    pub(crate) fn ending(&self, outcomes: &[&Fitting]) -> Ending {
         let mut counts: HashMap<TransitionId, usize> = HashMap::new();
         for outcome in outcomes {
-            *counts.entry(outcome.run.claim).or_default() += 1;
+            *counts.entry(outcome.run.call).or_default() += 1;
         }
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut ending = std::mem::take(&mut state.ended);
-        let all_of = |(claim, count): &(&TransitionId, &usize)| {
-            state.claims.get(claim).is_some_and(|claim| claim.left == **count)
-        };
-        ending.extend(counts.iter().filter(all_of).map(|(claim, _)| *claim));
+        let mut ending = Ending { before: std::mem::take(&mut state.ended), ..Ending::default() };
+        for (id, count) in counts {
+            if let Some(call) = state.calls.get(&id).filter(|call| call.left == count) {
+                ending.calls.push(id);
+                ending.rows.extend(&call.rows);
+            }
+        }
         ending
     }
 
-    /// Forgets runs, by their jobs and tokens, whose outcomes were stored; `deleted` are the claims whose rows went with them.
+    /// Forgets runs, by their jobs and tokens, whose outcomes were stored; the rows of `deleted` went with them.
     pub(crate) fn end(
         &self,
         runs: impl IntoIterator<Item = (JobId, TransitionId)>,
-        deleted: &[TransitionId],
+        deleted: &Ending,
     ) {
         let mut guard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let state = &mut *guard;
@@ -124,35 +157,34 @@ impl Running {
             if let Entry::Occupied(run) = state.runs.entry(job)
                 && run.get().token == token
             {
-                let claim = run.remove().claim;
-                state.forget(claim, deleted.contains(&claim));
+                let call = run.remove().call;
+                state.forget(call, &deleted.calls);
             }
         }
     }
 
-    /// Takes back the claims of a statement that did not succeed, to be deleted with another.
-    pub(crate) fn not_deleted(&self, claims: Vec<TransitionId>) {
+    /// Takes back what a statement that did not succeed was to delete, for another one.
+    pub(crate) fn not_deleted(&self, ending: Ending) {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let ended = claims.into_iter().filter(|claim| !state.claims.contains_key(claim));
-        let ended: Vec<_> = ended.collect();
-        state.ended.extend(ended);
+        state.ended.extend(ending.before);
+        // A call that has ended meanwhile brought its rows by itself.
     }
 
-    /// The claims whose rows are still to be deleted.
+    /// The rows of `claims` that are still to be deleted.
     pub(crate) fn take_ended(&self) -> Vec<TransitionId> {
         std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner).ended)
     }
 }
 
 impl State {
-    /// One run of a claim less.
-    fn forget(&mut self, claim: TransitionId, deleted: bool) {
-        let Entry::Occupied(mut entry) = self.claims.entry(claim) else { return };
+    /// One run of a call less; of the calls `deleted`, the rows are gone.
+    fn forget(&mut self, call: TransitionId, deleted: &[TransitionId]) {
+        let Entry::Occupied(mut entry) = self.calls.entry(call) else { return };
         entry.get_mut().left -= 1;
         if entry.get().left == 0 {
-            entry.remove();
-            if !deleted {
-                self.ended.push(claim);
+            let ended = entry.remove();
+            if !deleted.contains(&call) {
+                self.ended.extend(ended.rows);
             }
         }
     }
@@ -168,7 +200,7 @@ mod tests {
     fn run(sequence: u8) -> Run {
         let token = TransitionId::from_bytes([sequence; 20]);
         let (event, sequence) = (EventId::from_bytes([2; 20]), u64::from(sequence));
-        Run { job: JOB, event, queue: 1, token, sequence, attempt: 1, claim: token }
+        Run { job: JOB, event, queue: 1, token, sequence, attempt: 1, call: token }
     }
 
     fn current(running: &Running) -> Option<u64> {
@@ -179,21 +211,54 @@ mod tests {
     #[test]
     fn an_end_that_is_told_late_leaves_the_next_run_alone() {
         let (running, first, second) = (Running::default(), run(1), run(3));
-        running.begin("one", [first]);
-        running.begin("other", [second]);
-        running.end([(JOB, first.token)], &[first.claim]);
+        running.begin("one", vec![first.token], [first]);
+        running.begin("other", vec![second.token], [second]);
+        let deleted = Ending { calls: vec![first.call], ..Ending::default() };
+        running.end([(JOB, first.token)], &deleted);
         assert_eq!(current(&running), Some(3));
-        assert!(!running.take_ended().contains(&second.claim));
+        assert!(!running.take_ended().contains(&second.token));
 
-        running.end([(JOB, second.token)], &[]);
-        assert_eq!((current(&running), running.take_ended()), (None, vec![second.claim]));
+        running.end([(JOB, second.token)], &Ending::default());
+        assert_eq!((current(&running), running.take_ended()), (None, vec![second.token]));
     }
 
     #[test]
     fn a_claim_whose_answer_comes_late_does_not_replace_a_later_one() {
         let (running, first, second) = (Running::default(), run(1), run(3));
-        running.begin("other", [second]);
-        running.begin("one", [first]);
-        assert_eq!((current(&running), running.take_ended()), (Some(3), vec![first.claim]));
+        running.begin("other", vec![second.token], [second]);
+        running.begin("one", vec![first.token], [first]);
+        assert_eq!((current(&running), running.take_ended()), (Some(3), vec![first.token]));
+    }
+
+    #[test]
+    fn the_rows_of_a_call_go_with_its_last_outcome() {
+        let running = Running::default();
+        let tokens = [1, 2].map(|byte| TransitionId::from_bytes([byte; 20]));
+        let jobs = [3, 4].map(|byte| JobId::from_bytes([byte; 20]));
+        let runs = [0, 1].map(|place| Run {
+            job: jobs[place],
+            token: tokens[place],
+            call: tokens[0],
+            ..run(1)
+        });
+        running.begin("one", tokens.to_vec(), runs);
+        let outcome = |run: Run| {
+            let mut end = Transition::first(TransitionId::from_bytes([9; 20]), Status::Succeeded);
+            end.job_id = Some(run.job);
+            Fitting { run, actor: "one".into(), end }
+        };
+        let [first, last] = runs.map(outcome);
+
+        let deleted = running.ending(&[&first]);
+        assert_eq!(deleted.rows().count(), 0);
+        running.end([(first.run.job, first.run.token)], &deleted);
+        // A statement that fails deletes nothing, and the next one tries again.
+        for _ in 0..2 {
+            let deleted = running.ending(&[&last]);
+            assert!(deleted.rows().eq(&tokens));
+            running.not_deleted(deleted);
+        }
+        running.end([(last.run.job, last.run.token)], &running.ending(&[&last]));
+        assert_eq!(running.take_ended(), []);
     }
 }

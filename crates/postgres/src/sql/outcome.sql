@@ -22,7 +22,19 @@ WITH x AS MATERIALIZED (
         OR (EXISTS (SELECT FROM blacksmith_store.log g WHERE g.exec_id BETWEEN $14 AND $15)
             AND EXISTS (
                 SELECT FROM unnest((SELECT $5)) AS f (id)
-                CROSS JOIN LATERAL (SELECT FROM blacksmith_store.log g WHERE g.exec_id = f.id OFFSET 0) g)) AS found
+                CROSS JOIN LATERAL (SELECT FROM blacksmith_store.log g WHERE g.exec_id = f.id OFFSET 0) g))
+        -- Runs that go on are in no index by their ids, but those of one claim lie together: the claims between the lowest and
+        -- the highest id, which are few, and the last one before.
+        OR (coalesce((
+                SELECT k.last_id FROM blacksmith_store.claims k WHERE k.id <= $15 ORDER BY k.id DESC LIMIT 1) >= $14, false)
+            AND EXISTS (
+                SELECT FROM (
+                    SELECT k.id, k.last_id FROM blacksmith_store.claims k WHERE k.id > $14 AND k.id <= $15
+                    UNION ALL
+                    (SELECT k.id, k.last_id FROM blacksmith_store.claims k WHERE k.id <= $14 ORDER BY k.id DESC LIMIT 1)
+                ) k
+                WHERE EXISTS (
+                    SELECT FROM unnest((SELECT $5)) AS f (id) WHERE f.id BETWEEN k.id AND k.last_id))) AS found
 ), d AS (
     DELETE FROM blacksmith_store.live l USING x
     WHERE x.after IN (3, 5) AND l.queue = ANY (ARRAY[x.queue]) AND l.job_id = x.job_id AND l.lane = x.lane AND l.tr_id = x.token
