@@ -33,7 +33,9 @@ impl Settings {
             ("full_page_writes", on),
             ("max_connections", "300"),
             ("shared_buffers", "256MB"),
-            ("max_wal_size", "4GB"),
+            // A machine may have little disk; what is written again is not synced.
+            ("max_wal_size", "1GB"),
+            ("min_wal_size", "80MB"),
             ("deadlock_timeout", "100ms"),
             ("log_min_messages", "warning"),
         ];
