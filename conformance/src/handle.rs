@@ -6,7 +6,7 @@ use blacksmith_store_core::{
     Added, Appended, Capabilities, Change, ChangeOutcome, ClaimRequest, Claimed, Event, EventId,
     ExpireRequest, ExtendRequest, Extended, Job, JobId, Maintained, Options, Page, Pause, PauseId,
     PurgeRequest, Purged, QueueStats, Result, Store, Toolkit, Transition, TransitionId, Wakeups,
-    WhereEvents,
+    WhereEvents, for_each_method,
 };
 
 use crate::journal::{Call, Journal, summary};
@@ -30,10 +30,12 @@ macro_rules! calls {
             let began = Instant::now();
             let answer = self.raw().$method(&self.toolkit $(, $argument)?).await;
             let call = Call { operation: stringify!($method), request, took: began.elapsed() };
-            self.journal.record(&call, &answer.as_ref());
+            self.journal.record(&call, &calls!(@noted $method answer));
             answer
         }
     )*};
+    (@noted wakeups $answer:ident) => { $answer.as_ref().map(|_| "a stream") };
+    (@noted $method:ident $answer:ident) => { $answer.as_ref() };
 }
 
 impl Handle {
@@ -68,33 +70,5 @@ impl Handle {
         self.raw().capabilities()
     }
 
-    calls! {
-        add_events(events: Vec<Event>) -> Added;
-        add_jobs(jobs: Vec<Job>) -> Added;
-        add_transitions(transitions: Vec<Transition>) -> Appended;
-        apply(changes: Vec<Change>) -> Vec<ChangeOutcome>;
-        find_event(id: EventId) -> Event;
-        find_job(id: JobId) -> Job;
-        find_transition(id: TransitionId) -> Transition;
-        find_events(filter: WhereEvents) -> Page<Event>;
-        find_jobs(filter: WhereEvents) -> Page<Job>;
-        find_transitions(filter: WhereEvents) -> Page<Transition>;
-        claim(request: ClaimRequest) -> Claimed;
-        extend_leases(request: ExtendRequest) -> Extended;
-        expire_leases(request: ExpireRequest) -> u64;
-        pause(pause: Pause) -> bool;
-        resume(id: PauseId) -> bool;
-        pauses() -> Vec<Pause>;
-        purge(request: PurgeRequest) -> Purged;
-        stats() -> Vec<QueueStats>;
-        maintain() -> Maintained;
-    }
-
-    pub(crate) async fn wakeups(&self) -> Result<Wakeups> {
-        let began = Instant::now();
-        let answer = self.raw().wakeups(&self.toolkit).await;
-        let call = Call { operation: "wakeups", request: String::new(), took: began.elapsed() };
-        self.journal.record(&call, &answer.as_ref().map(|_| "a stream"));
-        answer
-    }
+    for_each_method!(calls);
 }

@@ -4,7 +4,7 @@ use blacksmith_store_core::{
     Added, Appended, Capabilities, Change, ChangeOutcome, ClaimRequest, Claimed, Event, EventId,
     ExpireRequest, ExtendRequest, Extended, Job, JobId, Maintained, Options, Page, Pause, PauseId,
     PurgeRequest, Purged, QueueStats, Result, Store, StoreError, Toolkit, Transition, TransitionId,
-    Wakeups, WhereEvents, async_trait,
+    Wakeups, WhereEvents, async_trait, for_each_method,
 };
 use serde_json::value::RawValue;
 
@@ -48,10 +48,6 @@ macro_rules! calls {
                 Capabilities::NONE
             }
 
-            async fn wakeups(&self, _: &Toolkit) -> Result<Wakeups> {
-                Err(StoreError::unsupported("a stream is not carried to another process"))
-            }
-
             $(
                 async fn $method(&self, toolkit: &Toolkit $(, $argument: $type)?) -> Result<$answer> {
                     let argument = calls!(@argument $($argument)?);
@@ -70,24 +66,4 @@ macro_rules! calls {
     (@argument $argument:ident) => { $argument };
 }
 
-calls! {
-    add_events(events: Vec<Event>) -> Added;
-    add_jobs(jobs: Vec<Job>) -> Added;
-    add_transitions(transitions: Vec<Transition>) -> Appended;
-    apply(changes: Vec<Change>) -> Vec<ChangeOutcome>;
-    find_event(id: EventId) -> Event;
-    find_job(id: JobId) -> Job;
-    find_transition(id: TransitionId) -> Transition;
-    find_events(filter: WhereEvents) -> Page<Event>;
-    find_jobs(filter: WhereEvents) -> Page<Job>;
-    find_transitions(filter: WhereEvents) -> Page<Transition>;
-    claim(request: ClaimRequest) -> Claimed;
-    extend_leases(request: ExtendRequest) -> Extended;
-    expire_leases(request: ExpireRequest) -> u64;
-    pause(pause: Pause) -> bool;
-    resume(id: PauseId) -> bool;
-    pauses() -> Vec<Pause>;
-    purge(request: PurgeRequest) -> Purged;
-    stats() -> Vec<QueueStats>;
-    maintain() -> Maintained;
-}
+for_each_method!(calls);

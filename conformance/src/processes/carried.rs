@@ -1,11 +1,12 @@
 //! What calls take and answer, as JSON.
 
-use std::time::Duration;
+use std::{io, time::Duration};
 
 use blacksmith_store_core::{
     Added, Appended, Change, ChangeOutcome, ClaimRequest, Claimed, Event, EventId, ExpireRequest,
     ExtendRequest, Extended, Job, JobId, Maintained, Page, Pause, PauseId, PurgeRequest, Purged,
-    Queue, QueueStats, Status, Timestamp, Token, Transition, TransitionId, Want, WhereEvents,
+    Queue, QueueStats, Status, Timestamp, Token, Transition, TransitionId, Wakeups, Want,
+    WhereEvents,
 };
 use serde_json::{Result, value::RawValue};
 
@@ -198,6 +199,21 @@ as_others! {
             maintained.more = more;
             maintained
         };
+}
+
+/// A stream stays in its process.
+impl Carried for Wakeups {
+    fn pack(self) -> Result<Box<RawValue>> {
+        Err(not_carried())
+    }
+
+    fn unpack(_: &RawValue) -> Result<Self> {
+        Err(not_carried())
+    }
+}
+
+fn not_carried() -> serde_json::Error {
+    serde_json::Error::io(io::Error::other("a stream is not carried to another process"))
 }
 
 const OUTCOMES: [ChangeOutcome; 5] = [

@@ -15,7 +15,8 @@ use crate::{
 };
 
 /// Declares the methods of the contract: the trait, and for each method the wrapper's, which calls the function of the same
-/// name in `checks`, then the adapter. A method that is added here without a check does not compile.
+/// name in `checks`, then the adapter. A method that is added here without a check does not compile. Stores around a store
+/// get the same methods from `for_each_method!`.
 macro_rules! contract {
     (
         $(#[$trait_doc:meta])*
@@ -90,6 +91,53 @@ macro_rules! contract {
                     }
                 }
             )*
+        }
+
+        /// Invokes a macro with the methods of [`Store`], each as `method(argument: Type) -> Answer;` with one argument or
+        /// none: for a store around a store, which then misses no method.
+        ///
+        /// Arguments and answers are named as this crate names them, so they are to be in scope.
+        ///
+        /// ```
+        /// use std::sync::Arc;
+        /// use blacksmith_store_core::*;
+        ///
+        /// /// A store that says what it is asked.
+        /// struct Talking(Arc<dyn Store>);
+        ///
+        /// macro_rules! talking {
+        ///     ($($method:ident($($argument:ident: $type:ty)?) -> $answer:ty;)*) => {
+        ///         #[async_trait]
+        ///         impl Store for Talking {
+        ///             fn name(&self) -> &'static str {
+        ///                 self.0.name()
+        ///             }
+        ///
+        ///             fn options(&self) -> &Options {
+        ///                 self.0.options()
+        ///             }
+        ///
+        ///             fn capabilities(&self) -> Capabilities {
+        ///                 self.0.capabilities()
+        ///             }
+        ///
+        ///             $(async fn $method(&self, toolkit: &Toolkit $(, $argument: $type)?) -> Result<$answer> {
+        ///                 println!("{}", stringify!($method));
+        ///                 self.0.$method(toolkit $(, $argument)?).await
+        ///             })*
+        ///         }
+        ///     };
+        /// }
+        ///
+        /// for_each_method!(talking);
+        /// ```
+        #[macro_export]
+        macro_rules! for_each_method {
+            ($callback:ident) => {
+                $callback! {
+                    $($method($($argument: $type)?) -> $answer;)*
+                }
+            };
         }
     };
     (@unpack $request:ident) => { let () = $request; };

@@ -1,6 +1,6 @@
 //! The whole machine on every adapter, on the system's clock and several threads.
 
-mod common;
+mod world;
 
 use std::{
     collections::HashMap,
@@ -14,8 +14,8 @@ use blacksmith_store::{
     Toolkit, Transition, WhereEvents,
 };
 use blacksmith_testing_postgres_server::{Server, Settings, shared};
-use common::{Started, counts, expect_legal, memory, start};
 use tokio::time::Instant;
+use world::{Started, counts, expect_legal, memory, start};
 
 /// How often each attempt at each job of `http` was made.
 type Seen = Arc<Mutex<HashMap<(JobId, u32), usize>>>;

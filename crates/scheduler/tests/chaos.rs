@@ -1,6 +1,6 @@
 //! Everything at once: schedulers that come, go and are killed, on a store that loses requests and answers.
 
-mod common;
+mod world;
 
 use std::{
     collections::HashMap,
@@ -10,7 +10,7 @@ use std::{
 
 use blacksmith_scheduler::{Backoff, Delivery, Destination, Failure, Then, batch, each};
 use blacksmith_store::{JobId, Pause, Schedule, Status, Toolkit};
-use common::{Fault, Flaky, Started, World, expect_legal, start};
+use world::{Fault, Flaky, Started, World, expect_legal, start};
 
 /// What is seen of runs.
 #[derive(Clone, Default)]

@@ -1,6 +1,6 @@
 //! What an action gets, what it reports, and what becomes of its jobs.
 
-mod common;
+mod world;
 
 use std::{
     sync::{
@@ -19,8 +19,8 @@ use blacksmith_store::{
     Status::{self, Acknowledged, Awaiting, Discarded, Executing, Failed, Succeeded, Unknown},
     Store as _, Toolkit, Transition, WhereEvents, WhereJobs, async_trait,
 };
-use common::{World, expect_legal, start, until};
 use tokio::sync::Notify;
+use world::{World, expect_legal, start, until};
 
 /// Retries every second.
 fn every_second(max_retries: u32) -> Schedule {

@@ -1,7 +1,7 @@
 //! A job whose action kills the process that runs it. Each test starts this program again, with that one test and a variable
 //! that names the file, as often as it dies.
 
-mod common;
+mod world;
 
 use std::{process::Command, time::Duration};
 
@@ -11,7 +11,7 @@ use blacksmith_store::{
     Status::{self, Discarded, Succeeded},
     Store, Toolkit,
 };
-use common::{add, expect_legal, history, start, until, within};
+use world::{add, expect_legal, history, start, until, within};
 
 const FILE: &str = "BLACKSMITH_TEST_FILE";
 
@@ -38,7 +38,7 @@ async fn deliver(file: &str, destination: Destination) {
     let scheduler = Scheduler::new(store.clone()).with_lease(LEASE).with_destination(destination);
     let scheduler = start(scheduler);
     let all_have_ended = async || {
-        let counts = common::counts(&*store, &toolkit).await;
+        let counts = world::counts(&*store, &toolkit).await;
         counts.total() == counts.succeeded + counts.discarded
     };
     within(Duration::from_mins(2), until("all jobs have ended", all_have_ended)).await;

@@ -1,6 +1,6 @@
 //! Claims that outlive a crash, a lost answer, or their lease.
 
-mod common;
+mod world;
 
 use std::{
     sync::{
@@ -16,8 +16,8 @@ use blacksmith_store::{
     Status::{Acknowledged, Discarded, Executing, Succeeded, Unknown},
     Store as _,
 };
-use common::{Fault, World, expect_legal, seconds, start, until};
 use tokio::sync::Notify;
+use world::{Fault, World, expect_legal, seconds, start, until};
 
 /// An action that counts its runs, and each waits until it is told to go on.
 struct Held {

@@ -1,6 +1,6 @@
 //! A store that loses answers, or is away for a while.
 
-mod common;
+mod world;
 
 use std::{
     sync::{
@@ -12,8 +12,8 @@ use std::{
 
 use blacksmith_scheduler::{Delivery, Destination, Then, each};
 use blacksmith_store::Status::{Acknowledged, Executing, Succeeded, Unknown};
-use common::{Fault, World, expect_legal, seconds, start, until};
 use tokio::sync::Notify;
+use world::{Fault, World, expect_legal, seconds, start, until};
 
 const LEASE: Duration = Duration::from_secs(30);
 

@@ -1,6 +1,6 @@
 //! Purge policies and the store's upkeep.
 
-mod common;
+mod world;
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use blacksmith_store::{
     Clock, ErrorKind, Event, Options, PurgePolicy, SetClock, Status, Toolkit, WhereEvents,
     WhereJobs, WhereTransitions,
 };
-use common::{Fault, World, add, counts, memory, start, start_instant, until};
+use world::{Fault, World, add, counts, memory, start, start_instant, until};
 
 fn delivered() -> WhereEvents {
     let succeeded = WhereTransitions::default().with_status_in([Status::Succeeded]);

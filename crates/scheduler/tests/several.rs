@@ -1,6 +1,6 @@
 //! Several destinations, several schedulers, pauses.
 
-mod common;
+mod world;
 
 use std::{
     collections::HashSet,
@@ -17,8 +17,8 @@ use blacksmith_store::{
     Status::{Acknowledged, Awaiting, Executing, Succeeded},
     Store as _,
 };
-use common::{Fault, World, expect_legal, start, until};
 use tokio::sync::Notify;
+use world::{Fault, World, expect_legal, start, until};
 
 #[tokio::test(start_paused = true)]
 async fn schedulers_on_one_store_share_the_work_and_run_no_job_twice() {

@@ -1,6 +1,6 @@
 //! A graceful end: within its time, and with nothing left executing.
 
-mod common;
+mod world;
 
 use std::{
     sync::{
@@ -12,8 +12,8 @@ use std::{
 
 use blacksmith_scheduler::{Destination, each};
 use blacksmith_store::Status::{self, Acknowledged, Awaiting, Executing, Succeeded, Unknown};
-use common::{Fault, World, expect_legal, start, until, within};
 use tokio::time::Instant;
+use world::{Fault, World, expect_legal, start, until, within};
 
 const SHUTDOWN: Duration = Duration::from_secs(10);
 

@@ -1,6 +1,6 @@
 //! Days of retries on a set clock.
 
-mod common;
+mod world;
 
 use blacksmith_scheduler::{
     Backoff, Delivery, Destination, Failure, FollowUp, Scheduler, Then, batch, each,
@@ -17,7 +17,7 @@ use std::{
     time::Duration,
 };
 
-use common::{add, counts, expect_legal, history, memory, start_instant};
+use world::{add, counts, expect_legal, history, memory, start_instant};
 
 fn toolkit(seed: u64) -> (SetClock, Toolkit) {
     let clock = SetClock::at(start_instant());

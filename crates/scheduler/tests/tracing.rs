@@ -1,6 +1,6 @@
 //! What a scheduler says about its work: ids and counts, never a payload, never what an error says.
 
-mod common;
+mod world;
 
 use std::{
     collections::HashMap,
@@ -14,12 +14,12 @@ use std::{
 
 use blacksmith_scheduler::{Delivery, Destination, Failure, FollowUp, Then, batch, each};
 use blacksmith_store::{Event, Job, JobId, Schedule, Status, Store as _};
-use common::{World, start};
 use tracing::{
     Metadata, Subscriber,
     field::{Field, Visit},
     span::{Attributes, Id, Record},
 };
+use world::{World, start};
 
 /// Stands in every payload, in every context, in every error and in every panic.
 const SECRET: &str = "hunter2";

@@ -1,7 +1,7 @@
 //! A real server that is away for several leases, and what the schedulers do meanwhile. Alone in its program, for the processor
 //! time of the whole process is looked at.
 
-mod common;
+mod world;
 
 use std::{
     sync::{
@@ -18,11 +18,11 @@ use blacksmith_store::{
     Store, Toolkit,
 };
 use blacksmith_testing_postgres_server::{Server, Settings};
-use common::{Started, add, counts, expect_legal, history, start, until, within};
 use tokio::{
     sync::watch,
     time::{Instant, sleep},
 };
+use world::{Started, add, counts, expect_legal, history, start, until, within};
 
 const LEASE: Duration = Duration::from_secs(6);
 const AWAY: Duration = Duration::from_secs(14);

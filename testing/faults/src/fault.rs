@@ -7,7 +7,7 @@ use blacksmith_store_core::{
     Adapter, Added, Appended, CONTRACT_VERSION, Capabilities, Change, ChangeOutcome, ClaimRequest,
     Claimed, Event, EventId, ExpireRequest, ExtendRequest, Extended, Job, JobId, Maintained,
     Options, Page, Pause, PauseId, PurgeRequest, Purged, QueueStats, Result, Store, Toolkit,
-    Transition, TransitionId, Wakeups, WhereEvents, async_trait,
+    Transition, TransitionId, Wakeups, WhereEvents, async_trait, for_each_method,
 };
 
 /// A fault, what it breaks, and the cases that must catch it.
@@ -69,28 +69,7 @@ macro_rules! faulty {
     };
 }
 
-faulty! {
-    add_events(events: Vec<Event>) -> Added;
-    add_jobs(jobs: Vec<Job>) -> Added;
-    add_transitions(transitions: Vec<Transition>) -> Appended;
-    apply(changes: Vec<Change>) -> Vec<ChangeOutcome>;
-    find_event(id: EventId) -> Event;
-    find_job(id: JobId) -> Job;
-    find_transition(id: TransitionId) -> Transition;
-    find_events(filter: WhereEvents) -> Page<Event>;
-    find_jobs(filter: WhereEvents) -> Page<Job>;
-    find_transitions(filter: WhereEvents) -> Page<Transition>;
-    claim(request: ClaimRequest) -> Claimed;
-    extend_leases(request: ExtendRequest) -> Extended;
-    expire_leases(request: ExpireRequest) -> u64;
-    pause(pause: Pause) -> bool;
-    resume(id: PauseId) -> bool;
-    pauses() -> Vec<Pause>;
-    purge(request: PurgeRequest) -> Purged;
-    stats() -> Vec<QueueStats>;
-    wakeups() -> Wakeups;
-    maintain() -> Maintained;
-}
+for_each_method!(faulty);
 
 /// A sound store behind a fault.
 struct Faulty {

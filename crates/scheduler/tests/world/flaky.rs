@@ -127,25 +127,4 @@ macro_rules! methods {
     };
 }
 
-methods! {
-    add_events(events: Vec<Event>) -> Added;
-    add_jobs(jobs: Vec<Job>) -> Added;
-    add_transitions(transitions: Vec<Transition>) -> Appended;
-    apply(changes: Vec<Change>) -> Vec<ChangeOutcome>;
-    find_event(id: EventId) -> Event;
-    find_job(id: JobId) -> Job;
-    find_transition(id: TransitionId) -> Transition;
-    find_events(filter: WhereEvents) -> Page<Event>;
-    find_jobs(filter: WhereEvents) -> Page<Job>;
-    find_transitions(filter: WhereEvents) -> Page<Transition>;
-    claim(request: ClaimRequest) -> Claimed;
-    extend_leases(request: ExtendRequest) -> Extended;
-    expire_leases(request: ExpireRequest) -> u64;
-    pause(pause: Pause) -> bool;
-    resume(id: PauseId) -> bool;
-    pauses() -> Vec<Pause>;
-    purge(request: PurgeRequest) -> Purged;
-    stats() -> Vec<QueueStats>;
-    wakeups() -> Wakeups;
-    maintain() -> Maintained;
-}
+for_each_method!(methods);
