@@ -18,6 +18,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// A pooler that gives a client a connection for one transaction at a time. Dropping it stops and removes it.
 pub struct Pooler {
     url: String,
+    port: u16,
+    folder: PathBuf,
     _supervisor: Supervisor,
 }
 
@@ -56,9 +58,12 @@ impl Pooler {
             user.give(&file)?;
         }
         let command = [program.into_os_string(), folder.join("config").into_os_string()];
-        let mut supervisor = Supervisor::start(folder, user, &command)?;
+        // A shell's background process ignores SIGQUIT and SIGINT unless it asks for them, and PgBouncer, which asks for
+        // SIGQUIT since 1.23 alone, waits for its clients at others. It has nothing to write, so it is killed.
+        let mut supervisor = Supervisor::start(folder, user, "KILL", &command)?;
         // From here on the supervisor removes the folder.
-        let log = made.keep().join("log");
+        let folder = made.keep();
+        let log = folder.join("log");
         supervisor.ask("start")?;
         let begun = Instant::now();
         while TcpStream::connect(("127.0.0.1", port)).is_err() {
@@ -68,12 +73,22 @@ impl Pooler {
             thread::sleep(Duration::from_millis(10));
         }
         let url = format!("postgres://{login}@127.0.0.1:{port}/");
-        Ok(Self { url, _supervisor: supervisor })
+        Ok(Self { url, port, folder, _supervisor: supervisor })
     }
 
     /// The URL of one of the server's databases, through the pooler.
     pub fn url(&self, database: &str) -> String {
         format!("{}{database}", self.url)
+    }
+
+    /// Its port.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Its folder, which goes with it.
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 }
 

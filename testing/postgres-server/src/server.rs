@@ -175,7 +175,7 @@ impl Started {
         command.extend(["-p".into(), port.to_string().into(), "-h".into(), "127.0.0.1".into()]);
         command.extend(["-k".into(), made.path().into()]);
         command.extend(settings.arguments().into_iter().map(OsString::from));
-        let supervisor = Supervisor::start(made.path(), user, &command)?;
+        let supervisor = Supervisor::start(made.path(), user, "QUIT", &command)?;
         // From here on the supervisor removes the folder.
         let folder = made.keep();
         let started = Self { folder, port, supervisor: Mutex::new(supervisor) };

@@ -23,12 +23,18 @@ pub(crate) struct Supervisor {
 }
 
 impl Supervisor {
-    /// Stands ready to run `command` in `folder`, as `user`.
-    pub(crate) fn start(folder: &Path, user: User, command: &[OsString]) -> Result<Self, Error> {
+    /// Stands ready to run `command` in `folder`, as `user`, and to end it with the signal `end` when the tests are gone.
+    pub(crate) fn start(
+        folder: &Path,
+        user: User,
+        end: &str,
+        command: &[OsString],
+    ) -> Result<Self, Error> {
         let mut shell = Command::new("/bin/sh");
         shell
             .args(["-c", include_str!("supervisor.sh"), "supervisor"])
             .args([folder, &folder.join("log")])
+            .arg(end)
             .args(command)
             .current_dir(folder)
             .stdin(Stdio::piped())

@@ -1,11 +1,12 @@
 # Stands between the tests and the server, so that the server ends with them, however they end.
 #
-# $1 the folder to remove at the end, $2 its log; what follows is the server's command.
+# $1 the folder to remove at the end, $2 its log, $3 the signal that ends the server then; what follows is the server's command.
 # Reads one order a line: start, crash, stop, quit, state; answers each with a line. The end of the input means that the tests
 # are gone.
 folder=$1
 log=$2
-shift 2
+end=$3
+shift 3
 server=
 
 stop() {
@@ -42,5 +43,5 @@ while read -r order; do
     echo "$answer"
 done
 
-stop QUIT
+stop "$end"
 rm -rf "$folder"
