@@ -3,9 +3,10 @@
 use std::{process::ExitCode, sync::Arc};
 
 use blacksmith_store_core::{Adapter as _, AvailableAdapters};
-use libtest_mimic::{Arguments, Completion, Trial};
+use libtest_mimic::{Completion, Trial};
 
 use crate::{
+    arguments::Asked,
     case::Case,
     families,
     fixture::Fixture,
@@ -13,7 +14,11 @@ use crate::{
     suite::{SKIP, Suite, is_skipped},
 };
 
+/// The exit code of libtest for arguments that it does not know.
+const USAGE: u8 = 2;
+
 /// Runs the suite as a test program does: cases chosen by the arguments, in parallel, with libtest's output and exit code.
+/// Beside libtest's arguments it takes `--seed NUMBER` and `--thorough FACTOR`, which win over the environment.
 ///
 /// To be called first in `main`: cases start the program again as a child process.
 pub fn run(fixture: impl Fixture) -> ExitCode {
@@ -23,22 +28,39 @@ pub fn run(fixture: impl Fixture) -> ExitCode {
     {
         return ended;
     }
-    let arguments = Arguments::from_args();
+    let asked = match Asked::parse(std::env::args()) {
+        Ok(asked) => asked,
+        Err(sentence) => {
+            eprintln!("error: {sentence}");
+            return ExitCode::from(USAGE);
+        }
+    };
     let name = fixture.adapter().name();
-    let trials = trials(fixture);
-    if is_skipped(name) && !arguments.list {
+    let mut suite = Suite::new(fixture);
+    if let Some(seed) = asked.seed {
+        suite = suite.with_seed(seed);
+    }
+    if let Some(factor) = asked.thorough {
+        suite = suite.with_thorough(factor);
+    }
+    let trials = trials_of(suite);
+    if is_skipped(name) && !asked.libtest.list {
         eprintln!(
             "{SKIP} names {name:?}: all of its {} cases are skipped on purpose",
             trials.len()
         );
     }
-    libtest_mimic::run(&arguments, trials).exit_code()
+    libtest_mimic::run(&asked.libtest, trials).exit_code()
 }
 
 /// The suite's cases for a program of its own that runs them. Cases with child processes are ignored unless it has called
 /// [`enter`].
 pub fn trials(fixture: impl Fixture) -> Vec<Trial> {
-    let suite = Arc::new(Suite::new(fixture));
+    trials_of(Suite::new(fixture))
+}
+
+fn trials_of(suite: Suite) -> Vec<Trial> {
+    let suite = Arc::new(suite);
     families::all().map(|case| trial(&suite, case)).collect()
 }
 

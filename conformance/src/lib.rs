@@ -64,15 +64,16 @@
 //!
 //! A case that fails prints what was done, what was expected, what came back, and the seed.
 //!
-//! | variable | effect |
+//! | variable, argument | effect |
 //! | --- | --- |
-//! | `BLACKSMITH_CONFORMANCE_SEED` | the seed of every case, to replay a failure; otherwise each run draws its own |
-//! | `BLACKSMITH_CONFORMANCE_THOROUGH` | how many times as much is generated as in the quick form, which takes some seconds, and, up to 20 times, how many rounds races and kills of a process have |
+//! | `BLACKSMITH_CONFORMANCE_SEED`, `--seed` | the seed of every case, to replay a failure; otherwise each run draws its own |
+//! | `BLACKSMITH_CONFORMANCE_THOROUGH`, `--thorough` | how many times as much is generated as in the quick form, which takes some seconds, and, up to 20 times, how many rounds races and kills of a process have |
 //! | `BLACKSMITH_CONFORMANCE_SKIP` | adapters to skip on purpose, by name, with commas between; their cases show as ignored |
 //!
 //! What an adapter declares as its [`Capabilities`](blacksmith_store_core::Capabilities) is tested; cases of a capability that
 //! it does not declare show as ignored.
 
+mod arguments;
 mod case;
 mod failure;
 mod families;

@@ -3,6 +3,7 @@
 use std::{
     fmt::Write as _,
     hash::{BuildHasher as _, RandomState},
+    num::NonZeroU32,
     pin::Pin,
     sync::Arc,
     time::Duration,
@@ -92,7 +93,13 @@ impl Suite {
 
     /// The same with this seed for every case.
     pub fn with_seed(self, seed: u64) -> Self {
-        Self { seed: Ok(seed), ..self }
+        Self { seed: Ok(seed), is_replay: true, ..self }
+    }
+
+    /// The same with so many times as much generated as in the quick form; cases that race, or kill a process, are repeated up
+    /// to 20 times.
+    pub fn with_thorough(self, factor: NonZeroU32) -> Self {
+        Self { thorough: Ok(factor.get()), ..self }
     }
 
     /// The names of all cases, `family::case`, in the order in which an adapter's author would make them pass; each with the

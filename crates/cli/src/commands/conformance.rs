@@ -1,6 +1,7 @@
 //! `blacksmith conformance`
 
 use std::{
+    num::NonZeroU32,
     sync::{
         Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
@@ -42,6 +43,9 @@ pub(crate) struct ConformanceArgs {
     /// Replay with this seed
     #[arg(long, value_name = "NUMBER")]
     seed: Option<u64>,
+    /// Generate so many times as much, and let cases that race or kill a process do so more often
+    #[arg(long, value_name = "FACTOR")]
+    thorough: Option<NonZeroU32>,
     /// How many cases run at once [default: 4]
     #[arg(long, value_name = "NUMBER", default_value_t = 4, hide_default_value = true)]
     jobs: usize,
@@ -67,6 +71,7 @@ struct Report {
 struct Line {
     name: &'static str,
     verdict: &'static str,
+    seconds: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
     text: Option<String>,
 }
@@ -97,6 +102,9 @@ pub(crate) async fn run(context: &mut Context<'_>, args: &ConformanceArgs) -> Re
     if let Some(seed) = args.seed {
         suite = suite.with_seed(seed);
     }
+    if let Some(factor) = args.thorough {
+        suite = suite.with_thorough(factor);
+    }
     let begun = Instant::now();
     let names: Vec<&'static str> = cases.into_iter().map(|(name, _)| name).collect();
     let lines = try_all(context, &suite, &names, args.jobs.max(1))?;
@@ -120,7 +128,8 @@ fn try_all(
             while !interrupt.is_requested() {
                 let place = next.fetch_add(1, Ordering::SeqCst);
                 let Some(name) = names.get(place) else { return };
-                let line = Line::of(name, suite.run(name));
+                let begun = Instant::now();
+                let line = Line::of(name, suite.run(name), begun);
                 done().push((place, line));
             }
         };
@@ -139,14 +148,14 @@ fn try_all(
 }
 
 impl Line {
-    fn of(name: &'static str, verdict: Option<Verdict>) -> Self {
+    fn of(name: &'static str, verdict: Option<Verdict>, begun: Instant) -> Self {
         let (verdict, text) = match verdict {
             Some(Verdict::Passed) => ("passed", None),
             Some(Verdict::Failed(text)) => ("failed", Some(text)),
             Some(Verdict::Absent(why)) => ("absent", Some(why.to_owned())),
             None => ("failed", Some("there is no such case".to_owned())),
         };
-        Self { name, verdict, text }
+        Self { name, verdict, seconds: begun.elapsed().as_secs_f64(), text }
     }
 }
 
