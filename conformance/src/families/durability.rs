@@ -16,6 +16,7 @@ use crate::{
 family! {
     "durability";
     [durable] an_empty_store_opens_again,
+    [durable] a_place_that_holds_a_store_is_not_absent,
     [durable] everything_stored_is_found_again,
     [durable] every_call_that_was_answered_is_kept,
     [durable] payloads_and_errors_are_found_again,
@@ -40,6 +41,22 @@ async fn an_empty_store_opens_again(world: &mut World) -> Outcome {
         expect_eq("queues", world.store.stats().await?, vec![])?;
     }
     Ok(())
+}
+
+/// Who only wants to read opens nothing where a store is absent.
+async fn a_place_that_holds_a_store_is_not_absent(world: &mut World) -> Outcome {
+    for _ in 0..2 {
+        expect_not_absent(world, "while the store is open")?;
+        world.close();
+        expect_not_absent(world, "when the store was closed")?;
+        world.open_again().await?;
+    }
+    Ok(())
+}
+
+fn expect_not_absent(world: &World, when: &str) -> Outcome {
+    let adapter = world.adapters.select(&world.options)?;
+    expect_eq(format!("absent {when}"), adapter.is_absent(&world.options), false)
 }
 
 async fn everything_stored_is_found_again(world: &mut World) -> Outcome {

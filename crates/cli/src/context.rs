@@ -2,14 +2,14 @@
 
 use std::{sync::Arc, time::Duration};
 
-use blacksmith_store::{AvailableAdapters, Migrator, Options, Store, StoreError, Toolkit};
+use blacksmith_store::{AvailableAdapters, Migrator, Options, Store, Toolkit};
 use clap::Args;
 
 use crate::{
     configuration::Configuration,
     failure::{Failure, Result},
     instant,
-    store_choice::{StoreFlags, existing_only, is_absent},
+    store_choice::StoreFlags,
     terminal::Terminal,
 };
 
@@ -64,11 +64,20 @@ impl<'a> Context<'a> {
         self.flags.store.named()
     }
 
+    /// Whether there is no store where the options lead.
+    pub(crate) fn is_absent(&self, options: &Options) -> bool {
+        self.adapters.select(options).is_ok_and(|adapter| adapter.is_absent(options))
+    }
+
+    /// The options of the chosen store, which must be there.
+    fn existing(&self) -> Result<Options> {
+        let options = self.options()?;
+        if self.is_absent(&options) { Err(Failure::NoStore) } else { Ok(options) }
+    }
+
     /// Opens the chosen store, which must be there: who looks into the wrong folder shall not find an empty store.
     pub(crate) async fn open(&self) -> Result<Arc<dyn Store>> {
-        let options = existing_only(self.options()?);
-        let is_absent = is_absent(&options);
-        self.adapters.open(options).await.map_err(|error| absent(error, is_absent))
+        Ok(self.adapters.open(self.existing()?).await?)
     }
 
     /// Opens the chosen store, and makes it where there is none.
@@ -78,9 +87,7 @@ impl<'a> Context<'a> {
 
     /// The migrations of the chosen store, which must be there.
     pub(crate) async fn migrator(&self) -> Result<Box<dyn Migrator>> {
-        let options = existing_only(self.options()?);
-        let is_absent = is_absent(&options);
-        self.adapters.migrator(&options).await.map_err(|error| absent(error, is_absent))
+        Ok(self.adapters.migrator(&self.existing()?).await?)
     }
 
     /// The migrations of the chosen store, or of one that is still to be made.
@@ -95,8 +102,4 @@ impl<'a> Context<'a> {
             None => self.toolkit.clone(),
         }
     }
-}
-
-fn absent(error: StoreError, is_absent: bool) -> Failure {
-    if is_absent { Failure::NoStore(error) } else { error.into() }
 }

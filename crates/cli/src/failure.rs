@@ -17,7 +17,7 @@ pub(crate) enum Failure {
     /// What was named is not there.
     NotFound(String),
     /// There is no store yet.
-    NoStore(StoreError),
+    NoStore,
     /// A call to the store failed.
     Store(StoreError),
     /// A file, standard input or standard output failed.
@@ -47,7 +47,8 @@ impl Failure {
         match self {
             Self::Usage(_) => Exit::Usage,
             Self::NotFound(_) => Exit::NotFound,
-            Self::Store(error) | Self::NoStore(error) => Exit::of_kind(error.kind()),
+            Self::Store(error) => Exit::of_kind(error.kind()),
+            Self::NoStore => Exit::of_kind(ErrorKind::Config),
             Self::InputOutput { .. } => Exit::InputOutput,
             Self::NotConfirmed => Exit::Partly,
             Self::Interrupted => Exit::Interrupted,
@@ -58,7 +59,7 @@ impl Failure {
     pub(crate) fn lines(&self) -> Vec<String> {
         match self {
             Self::Usage(message) | Self::NotFound(message) => vec![message.clone()],
-            Self::NoStore(_) => vec!["there is no store at the place that was chosen".to_owned()],
+            Self::NoStore => vec!["there is no store at the place that was chosen".to_owned()],
             Self::Store(error) => {
                 let causes = std::iter::successors(error.source(), |&cause| cause.source());
                 let causes = causes.map(|cause| format!("  because: {cause}"));
@@ -74,7 +75,7 @@ impl Failure {
     pub(crate) fn hint(&self) -> Option<&'static str> {
         let error = match self {
             Self::Store(error) => error,
-            Self::NoStore(_) => {
+            Self::NoStore => {
                 return Some(
                     "`blacksmith ingest` and `blacksmith migrate up` make one; --store, BLACKSMITH_STORE_URL or blacksmith.toml name another",
                 );

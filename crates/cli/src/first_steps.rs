@@ -2,14 +2,7 @@
 
 use std::path::Path;
 
-use blacksmith_store::Options;
-
-use crate::{
-    context::Context,
-    exit::Exit,
-    failure::Result,
-    store_choice::{CONFIG_FILE, is_absent},
-};
+use crate::{context::Context, exit::Exit, failure::Result, store_choice::CONFIG_FILE};
 
 /// What is in the folder.
 #[derive(Clone, Copy)]
@@ -36,8 +29,8 @@ const SHOW: Step = ("show JOB", "read what happened to one");
 const FAILED: Step = ("jobs list --status failed", "see what failed, and why");
 
 impl Found {
-    fn of(has_configuration: bool, store: &Options) -> Self {
-        match (has_configuration, is_absent(store)) {
+    fn of(has_configuration: bool, is_absent: bool) -> Self {
+        match (has_configuration, is_absent) {
             (true, false) => Self::Store,
             (false, false) => Self::StoreAlone,
             (true, true) => Self::Configuration,
@@ -67,7 +60,7 @@ impl Found {
 /// Says what to do next.
 pub(crate) fn run(context: &mut Context<'_>) -> Result<Exit> {
     let store = context.options()?;
-    let found = Found::of(Path::new(CONFIG_FILE).exists(), &store);
+    let found = Found::of(Path::new(CONFIG_FILE).exists(), context.is_absent(&store));
     let terminal = &mut context.terminal;
     terminal.print(format_args!("blacksmith: a database used as a queue; {}", found.text()))?;
     terminal.print("")?;

@@ -115,23 +115,6 @@ impl StoreFlags {
     }
 }
 
-/// The setting by which SQLite's adapter refuses a file that does not exist.
-const CREATE: &str = "create";
-
-/// The same options, under which no store is made where there is none.
-pub(crate) fn existing_only(mut options: Options) -> Options {
-    if options.from == "sqlite" {
-        options.context.entry(CREATE.to_owned()).or_insert_with(|| "false".to_owned());
-    }
-    options
-}
-
-/// Whether the options name a file that does not exist.
-pub(crate) fn is_absent(options: &Options) -> bool {
-    options.from == "sqlite"
-        && options.expose_connection().is_some_and(|path| !Path::new(path).exists())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -32,6 +32,17 @@ pub trait Adapter: Send + Sync {
     /// `Config` for options that cannot work, `Unavailable` when the database cannot be reached, `Corrupt` when it is damaged.
     async fn open(&self, options: Options) -> Result<Arc<dyn Store>>;
 
+    /// Whether there is surely no store where these options lead, so that [`open`](Self::open) would make one: who only wants
+    /// to read, such as most commands of the terminal, then opens nothing. Looks without making or changing anything; what
+    /// cannot be told, also because the options cannot work, is not absent, and `open` says what is wrong. A place that
+    /// holds a store is never absent.
+    ///
+    /// The default answers `false`, for adapters whose `open` makes nothing that lasts.
+    fn is_absent(&self, options: &Options) -> bool {
+        let _ = options;
+        false
+    }
+
     /// The migrations of the database that the options describe; opens it without migrating it.
     ///
     /// # Errors

@@ -59,6 +59,16 @@ impl Adapter for SqliteAdapter {
         on_a_thread(move || open(options, settings)).await
     }
 
+    /// A file of another VFS cannot be looked for.
+    fn is_absent(&self, options: &Options) -> bool {
+        Settings::from_options(options).is_ok_and(|settings| match settings.place {
+            Place::File(path) => {
+                settings.vfs.is_none() && path.try_exists().is_ok_and(|exists| !exists)
+            }
+            Place::Memory => false,
+        })
+    }
+
     async fn migrator(&self, options: &Options) -> Result<Box<dyn Migrator>> {
         Ok(Box::new(SqliteMigrator::new(Settings::from_options(options)?)))
     }

@@ -5,8 +5,8 @@ mod support;
 use std::{fs, time::Duration};
 
 use blacksmith_store_core::{
-    Capabilities, Clock, Options, PurgeRequest, Result, SetClock, Status, Store, Toolkit,
-    WhereEvents,
+    Adapter as _, Capabilities, Clock, Options, PurgeRequest, Result, SetClock, Status, Store,
+    Toolkit, WhereEvents,
 };
 use support::{Folder, claim, events, next, open, run, succeeded};
 
@@ -21,6 +21,25 @@ async fn lives(store: &dyn Store) -> Result<()> {
     let page = store.find_jobs(&toolkit, WhereEvents::default()).await?;
     assert_eq!(page.meta.count, Some(5));
     assert!(store.maintain(&toolkit).await.is_ok());
+    Ok(())
+}
+
+#[test]
+fn only_a_file_that_is_surely_not_there_is_absent() -> Result<()> {
+    let (folder, adapter) = (Folder::new(), blacksmith_store_sqlite::adapter());
+    let options = folder.options();
+    assert!(adapter.is_absent(&options));
+    assert!(!folder.file("store.db").exists());
+    for cannot_be_told in [
+        Options::new("sqlite").with_connection(":memory:"),
+        options.clone().with_context("vfs", "another"),
+        options.clone().with_context("no such setting", "1"),
+        Options::new("sqlite"),
+    ] {
+        assert!(!adapter.is_absent(&cannot_be_told), "{cannot_be_told:?}");
+    }
+    drop(run(folder.open())?);
+    assert!(!adapter.is_absent(&options));
     Ok(())
 }
 

@@ -58,6 +58,12 @@ impl Adapter for RedbAdapter {
         Ok(Arc::new(RedbStore { options, file }))
     }
 
+    fn is_absent(&self, options: &Options) -> bool {
+        let settings =
+            options.clone().with_path_of_url().and_then(|options| Settings::from_options(&options));
+        settings.is_ok_and(|settings| settings.path.try_exists().is_ok_and(|exists| !exists))
+    }
+
     fn scratch(&self, options: &Options, name: &str) -> Result<Options> {
         let options = options.clone().with_path_of_url()?;
         let file = Settings::from_options(&options)?.path.with_file_name(name);

@@ -3,7 +3,8 @@
 use std::{fs, path::Path, sync::Arc};
 
 use blacksmith_store_core::{
-    AvailableAdapters, ErrorKind, Event, Options, Result, Retry, Store, StoreError, Toolkit,
+    Adapter as _, AvailableAdapters, ErrorKind, Event, Options, Result, Retry, Store, StoreError,
+    Toolkit,
 };
 use redb::{Database, TableDefinition};
 
@@ -41,6 +42,25 @@ async fn a_url_leads_to_the_file_that_a_path_leads_to() -> Result<()> {
     drop(store);
     let found = open(at(&path)).await?.find_event(&toolkit, event.id).await?;
     assert_eq!(found.source, event.source);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_file_that_was_not_made_is_absent_and_looking_makes_none() -> Result<()> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("my queue.redb");
+    let url = format!("redb://{}", path.to_string_lossy().replace(' ', "%20"));
+    let adapter = redb_adapter::adapter();
+    for options in [at(&path), Options::from_url(&url)?] {
+        assert!(adapter.is_absent(&options));
+        // What is wrong with these, opening them says.
+        assert!(!adapter.is_absent(&options.with_context("cachesize", "1")));
+    }
+    assert!(!path.exists());
+    let store = open(at(&path)).await?;
+    assert!(!adapter.is_absent(&at(&path)));
+    drop(store);
+    assert!(!adapter.is_absent(&Options::from_url(&url)?));
     Ok(())
 }
 

@@ -64,6 +64,27 @@ fn every_kind_of_failure_has_its_exit_code() {
 }
 
 #[test]
+fn a_command_that_reads_makes_no_store_where_there_is_none() {
+    let shell = Shell::new();
+    for arguments in [
+        &["stats"][..],
+        &["jobs", "list"],
+        &["top", "--once"],
+        &["pause", "crm"],
+        &["migrate", "status"],
+    ] {
+        let ran = shell.run(arguments);
+        assert_eq!((ran.code, ran.output.as_str()), (6, ""), "{arguments:?}: {}", ran.errors);
+        assert!(
+            ran.errors.starts_with("error: there is no store"),
+            "{arguments:?}: {}",
+            ran.errors
+        );
+        assert_eq!(shell.files().len(), 0, "{arguments:?} made something");
+    }
+}
+
+#[test]
 fn a_damaged_store_has_an_exit_code_of_its_own() {
     let shell = Shell::with_webhooks();
     let mut bytes = std::fs::read(shell.path("blacksmith.db")).unwrap();
