@@ -3,8 +3,8 @@
 use std::{fmt::Display, sync::Arc, time::Duration};
 
 use blacksmith_store_core::{
-    AvailableAdapters, ClaimRequest, Clock, Event, Job, JobId, Options, Order, SetClock, Status,
-    Store, Timestamp, Toolkit, Transition, TransitionId, Want, WhereEvents,
+    Added, AvailableAdapters, ClaimRequest, Clock, Event, Job, JobId, Options, Order, SetClock,
+    Status, Store, Timestamp, Toolkit, Transition, TransitionId, Want, WhereEvents,
 };
 
 use crate::{
@@ -268,6 +268,16 @@ impl World {
 /// The id of a job's latest transition: of a claimed one, its token.
 pub(crate) fn token(job: &Job) -> Outcome<TransitionId> {
     latest(job).map(|transition| transition.id)
+}
+
+/// Fails unless what was sent again, having been sent before in doubt, is new as a whole or known as a whole.
+pub(crate) fn expect_once(before: impl Display, added: Added, events: u64, jobs: u64) -> Outcome {
+    let counts = (added.events, added.events_known, added.jobs, added.jobs_known);
+    ensure!(
+        counts == (events, 0, jobs, 0) || counts == (0, events, 0, jobs),
+        "{before}: sent again, it is neither new nor known as a whole: {added:?}"
+    );
+    Ok(())
 }
 
 /// A job's latest transition.

@@ -9,14 +9,14 @@ use std::{
 };
 
 use blacksmith_store_core::{
-    Added, Change, ChangeOutcome, ClaimRequest, Event, ExpireRequest, ExtendRequest, Job, Pause,
+    Change, ChangeOutcome, ClaimRequest, Event, ExpireRequest, ExtendRequest, Job, Pause,
     PurgeRequest, Status, Token, Want, WhereEvents,
 };
 
 use crate::{
     case::family,
     failure::{Failure, Outcome, ensure, expect_eq},
-    world::{LEASE, WORKER, World, latest, token, with},
+    world::{LEASE, WORKER, World, expect_once, latest, token, with},
 };
 
 family! {
@@ -55,16 +55,6 @@ async fn dropped_after<T>(polls: usize, future: impl Future<Output = T>) {
     }
 }
 
-/// Fails unless what was sent again was stored by exactly one of the two calls.
-fn expect_once(polls: usize, added: Added, events: u64, jobs: u64) -> Outcome {
-    let counts = (added.events, added.events_known, added.jobs, added.jobs_known);
-    ensure!(
-        counts == (events, 0, jobs, 0) || counts == (0, events, 0, jobs),
-        "dropped after {polls} polls and sent again, it is neither new nor known as a whole: {added:?}"
-    );
-    Ok(())
-}
-
 /// Three events of two jobs each.
 fn events(world: &World) -> Vec<Event> {
     let event = || world.event().with_job(world.job("crm")).with_job(world.job("crm"));
@@ -92,7 +82,12 @@ async fn a_dropped_add_events_is_done_whole_or_not_at_all(world: &World) -> Outc
         let sent: Vec<_> = events.iter().map(|event| event.id).collect();
         let there = stored.iter().filter(|event| sent.contains(&event.id)).count();
         ensure!([0, 3].contains(&there), "after {polls} polls, {there} of 3 events are there");
-        expect_once(polls, world.store.add_events(events).await?, 3, 6)?;
+        expect_once(
+            format!("dropped after {polls} polls"),
+            world.store.add_events(events).await?,
+            3,
+            6,
+        )?;
     }
     Ok(())
 }
@@ -105,7 +100,12 @@ async fn a_dropped_add_jobs_is_done_whole_or_not_at_all(world: &World) -> Outcom
         dropped_after(polls, world.store.raw().add_jobs(&world.toolkit, jobs.clone())).await;
         let there = world.store.find_event(event.id).await?.jobs.len();
         ensure!([0, 4].contains(&there), "after {polls} polls, {there} of 4 jobs are there");
-        expect_once(polls, world.store.add_jobs(jobs).await?, 0, 4)?;
+        expect_once(
+            format!("dropped after {polls} polls"),
+            world.store.add_jobs(jobs).await?,
+            0,
+            4,
+        )?;
     }
     Ok(())
 }
@@ -338,7 +338,12 @@ async fn neighbours_of_a_dropped_call_are_answered(world: &World) -> Outcome {
         let (added, ()) = tokio::join!(world.store.add_events(vec![kept.clone()]), one);
         expect_eq("the neighbour's event", added?.events, 1)?;
         expect_eq("its jobs", world.store.find_event(kept.id).await?.jobs.len(), 1)?;
-        expect_once(polls, world.store.add_events(vec![dropped]).await?, 1, 0)?;
+        expect_once(
+            format!("dropped after {polls} polls"),
+            world.store.add_events(vec![dropped]).await?,
+            1,
+            0,
+        )?;
     }
     Ok(())
 }

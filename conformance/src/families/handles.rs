@@ -267,16 +267,24 @@ async fn what_one_purges_is_gone_for_the_other(world: &World) -> Outcome {
 }
 
 async fn stats_count_what_all_handles_do(world: &World) -> Outcome {
-    let other = world.another_handle().await?;
-    for round in 1..=10 {
-        for store in [&world.store, &other] {
+    stats_count_what_is_added_beside(world, &world.another_handle().await?, 10).await
+}
+
+/// Both add, ask for the stats and keep house, in so many rounds.
+pub(super) async fn stats_count_what_is_added_beside(
+    world: &World,
+    other: &Handle,
+    rounds: u64,
+) -> Outcome {
+    for round in 1..=rounds {
+        for store in [&world.store, other] {
             store.add_events(vec![world.event().with_job(world.job("crm"))]).await?;
         }
         let stats = [world.store.stats().await?, other.stats().await?];
         for stats in stats {
             expect_eq("jobs counted", stats[0].counts.acknowledged, 2 * round)?;
         }
-        if round % 3 == 0 {
+        if round % 2 == 0 {
             tokio::try_join!(world.store.maintain(), other.maintain())?;
         }
     }

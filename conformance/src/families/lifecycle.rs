@@ -9,7 +9,7 @@ use blacksmith_store_core::{
 use crate::{
     case::{Edit, family},
     failure::{Outcome, ensure, expect_eq, expect_error},
-    life,
+    life::{self, Move},
     world::{World, latest, token, with},
 };
 
@@ -49,17 +49,20 @@ fn forced(world: &World, job: &Job, to: Status, attempt: i64) -> Outcome<Transit
     }))
 }
 
+/// The legal moves but those to executing, which are made by `claim` alone.
+fn moves() -> impl Iterator<Item = (Status, Status, Move)> {
+    pairs()
+        .filter(|(_, to)| *to != Status::Executing)
+        .filter_map(|(from, to)| life::find(from, to).map(|step| (from, to, step)))
+}
+
 /// A queue of its own for each pair, so that no claim takes another pair's job.
 fn queue(from: Status, to: Status) -> String {
     format!("{from}-{to}")
 }
 
 async fn every_legal_move_is_made(world: &World) -> Outcome {
-    for (from, to) in pairs() {
-        let Some(step) = life::find(from, to) else { continue };
-        if to == Status::Executing {
-            continue;
-        }
+    for (from, to, step) in moves() {
         let job = world.job_in(&queue(from, to), from).await?;
         let next = forced(world, &job, to, step.attempt)?;
         world.append(next.clone()).await?;
@@ -74,11 +77,7 @@ async fn every_legal_move_is_made(world: &World) -> Outcome {
 async fn every_legal_move_is_made_by_apply(world: &World) -> Outcome {
     let mut changes = Vec::new();
     let mut expected = Vec::new();
-    for (from, to) in pairs() {
-        let Some(step) = life::find(from, to) else { continue };
-        if to == Status::Executing {
-            continue;
-        }
+    for (from, to, step) in moves() {
         let job = world.job_in(&queue(from, to), from).await?;
         let next = forced(world, &job, to, step.attempt)?;
         expected.push((job.id, next.id));
@@ -133,11 +132,7 @@ async fn only_a_claim_leads_to_executing(world: &World) -> Outcome {
 }
 
 async fn every_move_with_another_attempt_is_stale(world: &World) -> Outcome {
-    for (from, to) in pairs() {
-        let Some(step) = life::find(from, to) else { continue };
-        if to == Status::Executing {
-            continue;
-        }
+    for (from, to, step) in moves() {
         let job = world.job_in(&queue(from, to), from).await?;
         for off in [-1, 1, 2] {
             let attempt = step.attempt + off;
@@ -175,11 +170,7 @@ async fn a_run_at_is_kept_where_the_table_has_one(world: &World) -> Outcome {
 }
 
 async fn a_run_at_is_refused_where_the_table_has_none(world: &World) -> Outcome {
-    for (from, to) in pairs() {
-        let Some(step) = life::find(from, to).filter(|step| !step.may_wait) else { continue };
-        if to == Status::Executing {
-            continue;
-        }
+    for (from, to, step) in moves().filter(|(_, _, step)| !step.may_wait) {
         let job = world.job_in(&queue(from, to), from).await?;
         let late = forced(world, &job, to, step.attempt)?.with_run_at(world.now());
         let refused = world.store.add_transitions(vec![late]).await;

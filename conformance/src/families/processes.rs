@@ -14,7 +14,10 @@ use futures_util::{FutureExt as _, StreamExt as _};
 use crate::{
     case::family,
     failure::{Failure, Outcome, ensure, expect_eq, expect_error},
-    families::races::{PATIENCE, at_once},
+    families::{
+        handles::stats_count_what_is_added_beside,
+        races::{PATIENCE, at_once},
+    },
     handle::Handle,
     world::{LEASE, World, token},
 };
@@ -192,19 +195,7 @@ async fn a_process_that_ends_takes_nothing_along(world: &World) -> Outcome {
 
 async fn stats_count_what_all_processes_do(world: &World) -> Outcome {
     let other = world.handle_in(&world.another_process().await?);
-    for round in 1..=6 {
-        for store in [&world.store, &other] {
-            store.add_events(vec![world.event().with_job(world.job("crm"))]).await?;
-        }
-        let stats = [world.store.stats().await?, other.stats().await?];
-        for stats in stats {
-            expect_eq("jobs counted", stats[0].counts.acknowledged, 2 * round)?;
-        }
-        if round % 2 == 0 {
-            tokio::try_join!(world.store.maintain(), other.maintain())?;
-        }
-    }
-    Ok(())
+    stats_count_what_is_added_beside(world, &other, 6).await
 }
 
 /// For adapters that have wake-ups.
