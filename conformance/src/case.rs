@@ -42,19 +42,27 @@ pub(crate) enum Capability {
     durable_when_killed,
     several_handles,
     several_processes,
+    /// A server behind the stores, between which and a handle a proxy can stand; and a second handle that it does not stand
+    /// before.
+    server,
     wakeups,
+    /// Wake-ups that a server sends.
+    wakeups_of_server,
     /// The adapter does not declare wake-ups, so they must be refused.
     no_wakeups,
 }
 
 impl Capability {
-    /// Whether it is among those that the adapter declares.
-    pub(crate) fn is_among(self, declared: Capabilities) -> bool {
+    /// Whether it is among those that the adapter declares and the fixture has.
+    pub(crate) fn is_among(self, declared: Capabilities, has_server: bool) -> bool {
+        let has_server = has_server && declared.several_handles;
         match self {
             Self::durable | Self::durable_when_killed => declared.durable,
             Self::several_handles => declared.several_handles,
             Self::several_processes => declared.several_processes,
+            Self::server => has_server,
             Self::wakeups => declared.wakeups,
+            Self::wakeups_of_server => has_server && declared.wakeups,
             Self::no_wakeups => !declared.wakeups,
         }
     }
@@ -70,7 +78,13 @@ impl Capability {
             Self::durable | Self::durable_when_killed => "the adapter does not declare `durable`",
             Self::several_handles => "the adapter does not declare `several_handles`",
             Self::several_processes => "the adapter does not declare `several_processes`",
+            Self::server => {
+                "there is no server, as the fixture says, or no second handle beside the cut one"
+            }
             Self::wakeups => "the adapter does not declare `wakeups`",
+            Self::wakeups_of_server => {
+                "there is no server, as the fixture says, or the adapter does not declare `wakeups`"
+            }
             Self::no_wakeups => "the adapter declares `wakeups`",
         }
     }

@@ -18,6 +18,7 @@ mod idempotency;
 mod leases;
 mod lifecycle;
 mod limits;
+mod lost_connections;
 mod maintain;
 mod paging;
 mod pauses;
@@ -77,6 +78,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Case> {
         processes::CASES,
         races::of_processes::CASES,
         crashes::CASES,
+        lost_connections::CASES,
     ]
     .into_iter()
     .flatten()

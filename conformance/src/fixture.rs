@@ -4,6 +4,8 @@ use std::{any::Any, error::Error, fmt};
 
 use blacksmith_store_core::{Adapter, Options};
 
+use crate::server::Server;
+
 /// Why a place for a store could not be made. Its text must not hold a secret.
 pub type FixtureError = Box<dyn Error + Send + Sync>;
 
@@ -31,6 +33,13 @@ pub trait Fixture: Send + Sync + 'static {
     fn place(&self) -> impl Future<Output = Result<Place, FixtureError>> + Send {
         let options = Options::new(self.adapter().name());
         async { Ok(Place::new(options)) }
+    }
+
+    /// The server behind the stores, so that the suite can cut connections to it; none shows those cases as ignored. The default
+    /// suits an adapter whose connection is a URL: it has a server if its [example](Adapter::example_url) has a port, and the
+    /// options of a place lead there. For others there is [`Server::new`].
+    fn server(&self) -> Option<Server> {
+        Server::of_adapter(&self.adapter())
     }
 }
 

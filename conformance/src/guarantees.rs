@@ -299,6 +299,18 @@ const DURABILITY: &[Guarantee] = chapter! {
         "A process that is killed while it writes takes along nothing that was answered and leaves no call half done; its last \
          call may be sent again, and the leases of its claims end.", by
         "crashes::*";
+    Depends("several_handles")
+        "Where a server is behind the store: a connection that is lost at any point of a call leaves the write done whole or \
+         not at all, the error never says that it was surely not done when it was, and sending it again until it is answered \
+         takes effect once.", by
+        "lost_connections::*";
+    Depends("several_handles")
+        "A lost connection costs no job: what a claim took whose answer was lost is told to its worker, and comes back to \
+         others at the end of its lease; the store goes on when its server is back, without being opened again.", by
+        "lost_connections::jobs_of_a_lost_claim_are_told_by_extend_leases",
+        "lost_connections::jobs_of_a_lost_claim_come_back_when_its_lease_ends",
+        "lost_connections::workers_run_each_job_once_when_all_connections_are_cut",
+        "lost_connections::a_server_that_is_away_is_unavailable_until_it_is_back";
 };
 
 #[cfg(test)]

@@ -62,6 +62,9 @@
 //! The families `processes` and `crashes` start the test program again as a child process, which makes calls on the same data,
 //! and kill it where the data is to outlive it; [`run`] sees to it, other programs call [`enter`] first.
 //!
+//! The family `lost_connections` puts a proxy before an adapter's server, if it has one, and cuts connections; see
+//! [`Fixture::server`].
+//!
 //! A case that fails prints what was done, what was expected, what came back, and the seed.
 //!
 //! | variable, argument | effect |
@@ -87,7 +90,9 @@ mod journal;
 mod life;
 mod oracle;
 mod processes;
+mod proxy;
 mod reference;
+mod server;
 mod suite;
 mod twin;
 mod world;
@@ -99,5 +104,6 @@ pub use crate::{
     harness::{run, trials},
     life::replay,
     processes::enter,
+    server::Server,
     suite::{Suite, Verdict},
 };

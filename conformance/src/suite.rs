@@ -19,6 +19,7 @@ use crate::{
     generated::Generated,
     journal::Journal,
     oracle, processes,
+    server::Server,
     world::World,
 };
 
@@ -44,6 +45,7 @@ type MakePlace =
 pub struct Suite {
     adapters: Result<AvailableAdapters, String>,
     capabilities: Capabilities,
+    server: Option<Server>,
     skipped: bool,
     seed: Result<u64, String>,
     is_replay: bool,
@@ -58,7 +60,8 @@ pub enum Verdict {
     Passed,
     /// It was not: what was done, what was expected, what came back, and the seed that replays it.
     Failed(String),
-    /// The case did not run, and why: it needs a capability that the adapter does not declare, or child processes of a program
+    /// The case did not run, and why: it needs a capability that the adapter does not declare, or a server
+    /// where there is none, or child processes of a program
     /// that did not call [`enter`](crate::enter), or was skipped on purpose.
     Absent(&'static str),
 }
@@ -76,10 +79,12 @@ impl Suite {
                  To skip its cases on purpose, set {SKIP}={name}"
             )),
         };
+        let server = fixture.server();
         let fixture = Arc::new(fixture);
         Self {
             adapters,
             capabilities,
+            server,
             skipped: is_skipped(name),
             seed: seed(std::env::var(SEED).ok().as_deref()),
             is_replay: std::env::var_os(SEED).is_some(),
@@ -103,11 +108,13 @@ impl Suite {
     }
 
     /// The names of all cases, `family::case`, in the order in which an adapter's author would make them pass; each with the
-    /// reason for which it does not run with these capabilities, if any.
+    /// reason for which it does not run with these capabilities and this server, if any.
     pub fn cases(
         capabilities: Capabilities,
-    ) -> impl Iterator<Item = (&'static str, Option<&'static str>)> {
-        families::all().map(move |case| (case.name, lacking(case, capabilities)))
+        server: Option<&Server>,
+    ) -> impl Iterator<Item = (&'static str, Option<&'static str>)> + use<> {
+        let has_server = server.is_some();
+        families::all().map(move |case| (case.name, lacking(case, capabilities, has_server)))
     }
 
     /// Runs the case of this name on a store of its own, blocking; none if there is no such case. Several threads may each
@@ -126,7 +133,7 @@ impl Suite {
             return Some("its adapter is skipped on purpose");
         }
         let needs_processes = case.needs.is_some_and(Capability::needs_processes);
-        lacking(case, self.capabilities).or_else(|| {
+        lacking(case, self.capabilities, self.server.is_some()).or_else(|| {
             (needs_processes && !processes::can_be_entered()).then_some(
                 "it needs child processes, and its program does not call `enter` first in its `main`",
             )
@@ -170,7 +177,8 @@ impl Suite {
             .map_err(|error| format!("no place for a store could be made: {}", chain(&*error)))?;
 
         let journal = Arc::new(Journal::default());
-        let open = World::open(adapters, options, seed, thorough, Arc::clone(&journal));
+        let server = self.server.clone();
+        let open = World::open(adapters, options, server, seed, thorough, Arc::clone(&journal));
         let outcome = runtime.block_on(drive(open, run));
         runtime.shutdown_timeout(Duration::from_secs(5));
         // Every handle is gone now.
@@ -180,9 +188,9 @@ impl Suite {
     }
 }
 
-/// Why a case does not run with these capabilities.
-fn lacking(case: &Case, capabilities: Capabilities) -> Option<&'static str> {
-    case.needs.filter(|needs| !needs.is_among(capabilities)).map(Capability::absence)
+/// Why a case does not run with these capabilities, with a server or without.
+fn lacking(case: &Case, capabilities: Capabilities, has_server: bool) -> Option<&'static str> {
+    case.needs.filter(|needs| !needs.is_among(capabilities, has_server)).map(Capability::absence)
 }
 
 /// Whether the environment names the adapter among those that are skipped.

@@ -13,6 +13,7 @@ use crate::{
     journal::Journal,
     oracle::Contents,
     processes::Process,
+    server::Server,
 };
 
 /// The actor of claims that a case does not care about.
@@ -38,6 +39,8 @@ pub(crate) struct World {
     pub(crate) adapters: AvailableAdapters,
     /// How the store is opened.
     pub(crate) options: Options,
+    /// The server to which they lead, if there is one.
+    pub(crate) server: Option<Server>,
     pub(crate) journal: Arc<Journal>,
     /// How many times as much is tried as in the quick form.
     thorough: u32,
@@ -48,6 +51,7 @@ impl World {
     pub(crate) async fn open(
         adapters: AvailableAdapters,
         options: Options,
+        server: Option<Server>,
         seed: u64,
         thorough: u32,
         journal: Arc<Journal>,
@@ -56,7 +60,7 @@ impl World {
         let toolkit = Toolkit::new().with_clock(Clock::Set(clock.clone())).with_seed(seed);
         let store = adapters.open(options.clone()).await?;
         let store = Handle::new(store, toolkit.clone(), Arc::clone(&journal));
-        Ok(Self { store, clock, toolkit, adapters, options, journal, thorough })
+        Ok(Self { store, clock, toolkit, adapters, options, server, journal, thorough })
     }
 
     /// How many rounds a case runs that runs so many in the quick form.

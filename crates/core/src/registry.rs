@@ -5,7 +5,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::{
-    CONTRACT_VERSION, Capabilities, Migrator, Options, Result, Store, StoreError, checked::Checked,
+    CONTRACT_VERSION, Capabilities, Migrator, Options, Result, Store, StoreError,
+    checked::{Access, Checked},
 };
 
 /// How the name of a store for tries begins.
@@ -183,7 +184,8 @@ impl AvailableAdapters {
             Ok(adapter) => adapter.open(options).await,
             Err(error) => Err(error),
         };
-        let store = opened.map_err(|error| error.with_operation("open"))?;
+        // Whatever was lost on the way, it may be opened again.
+        let store = opened.map_err(|error| Access::read.settle(error.with_operation("open")))?;
         Ok(Arc::new(Checked::new(store)))
     }
 

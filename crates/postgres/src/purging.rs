@@ -3,7 +3,8 @@
 use std::collections::{HashMap, HashSet};
 
 use blacksmith_store_core::{
-    EventId, JobId, PURGE_SPARES, PurgeRequest, Purged, Status, Timestamp, Toolkit,
+    EventId, JobId, PURGE_SPARES, PurgeRequest, Purged, Retry, Status, StoreError, Timestamp,
+    Toolkit,
 };
 
 use crate::{
@@ -43,7 +44,7 @@ impl Inner {
                     total.more = true;
                     return Ok(total);
                 }
-                Err(failure) => return Err(failure),
+                Err(failure) => return Err(after(&total, failure)),
             };
             let Batch { purged, last: looked_at } = batch;
             total.events += purged.events;
@@ -135,6 +136,16 @@ impl Inner {
         purged.jobs = columns.number()?;
         purged.transitions = columns.number()?;
         Ok(purged)
+    }
+}
+
+/// The failure of a batch, told of the whole purge: what earlier batches deleted was done.
+fn after(earlier: &Purged, failure: Failure) -> Failure {
+    let error = StoreError::from(failure);
+    if earlier.events > 0 && error.retry() == Retry::Safe {
+        error.with_retry(Retry::OutcomeUnknown).into()
+    } else {
+        error.into()
     }
 }
 

@@ -16,11 +16,12 @@ use std::{
     },
 };
 
-use blacksmith_store_conformance::{Suite, Verdict};
+use blacksmith_store_conformance::{Fixture as _, Suite, Verdict};
 use blacksmith_store_core::Adapter as _;
 
 mod fault;
 mod planted;
+mod wire;
 
 use fault::{FaultyMemory, Planted};
 
@@ -53,14 +54,24 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 /// Every fault makes the cases fail that name its promise, which pass on the sound store.
 fn every_fault_is_caught() -> Result<()> {
-    let names: BTreeSet<&str> = all().flat_map(|planted| planted.caught_by).copied().collect();
-    let sound = failures(None, &names.into_iter().collect::<Vec<_>>())?;
-    if !sound.is_empty() {
-        return Err(format!("these fail without any fault: {}", sound.join(", ")).into());
+    for is_wired in [false, true] {
+        let faults = all().filter(|planted| planted.is_wired == is_wired);
+        let names: BTreeSet<&str> = faults.flat_map(|planted| planted.caught_by).copied().collect();
+        let names: Vec<_> = names.into_iter().collect();
+        let failed = failures(FaultyMemory::sound(is_wired), &names)?;
+        if !failed.is_empty() {
+            return Err(format!("these fail without any fault: {}", failed.join(", ")).into());
+        }
+    }
+    // Behind a server that is sound, a lost connection does no harm at all.
+    let sound = FaultyMemory::sound(true);
+    let failed = failures(sound, &lost_connections(sound))?;
+    if !failed.is_empty() {
+        return Err(format!("these fail behind a sound server: {}", failed.join(", ")).into());
     }
     let mut missed = String::new();
     for planted in all() {
-        let caught = failures(Some(*planted), planted.caught_by)?;
+        let caught = failures(FaultyMemory::with(*planted), planted.caught_by)?;
         for case in planted.caught_by.iter().filter(|case| !caught.contains(case)) {
             write!(missed, "\n  {case} does not catch a store that {}", planted.story)?;
         }
@@ -72,9 +83,9 @@ fn all() -> impl Iterator<Item = &'static Planted> {
     planted::groups().into_iter().flat_map(|(_, faults)| faults)
 }
 
-/// Those of the cases that fail on a store with this fault.
-fn failures(fault: Option<Planted>, cases: &[&'static str]) -> Result<Vec<&'static str>> {
-    let suite = Suite::new(FaultyMemory(fault));
+/// Those of the cases that fail on such stores.
+fn failures(memory: FaultyMemory, cases: &[&'static str]) -> Result<Vec<&'static str>> {
+    let suite = Suite::new(memory);
     let next = AtomicUsize::new(0);
     let outcome = Mutex::new((Vec::new(), Vec::new()));
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
@@ -86,8 +97,8 @@ fn failures(fault: Option<Planted>, cases: &[&'static str]) -> Result<Vec<&'stat
                     let mut outcome = outcome.lock().unwrap_or_else(PoisonError::into_inner);
                     match verdict {
                         Some(Verdict::Failed(_)) => outcome.0.push(*case),
-                        Some(_) => {}
-                        None => outcome.1.push(*case),
+                        Some(Verdict::Passed) => {}
+                        Some(Verdict::Absent(_)) | None => outcome.1.push(*case),
                     }
                 }
             });
@@ -97,7 +108,7 @@ fn failures(fault: Option<Planted>, cases: &[&'static str]) -> Result<Vec<&'stat
     if unknown.is_empty() {
         return Ok(failed);
     }
-    Err(format!("there are no such cases: {}", unknown.join(", ")).into())
+    Err(format!("there are no such cases, or they do not run: {}", unknown.join(", ")).into())
 }
 
 /// The table of the documentation.
@@ -106,8 +117,8 @@ fn table() -> String {
         "# Faults that the suite catches\n\n\
          <!-- Written by `cargo run -p blacksmith-testing-faults`; CI compares it. -->\n\n\
          A suite that passes says little unless it fails where it should. Each line is a store that is sound but for one fault,\n\
-         planted into the memory adapter below the checks of the contract; the cases beside it fail on that store and pass without\n\
-         the fault. Letters and numbers in brackets are configurations of the protocol's model that did not hold.\n",
+         planted into the memory adapter below the checks of the contract, for lost connections behind a small server; the cases\n\
+         beside it fail on that store and pass without the fault. Letters and numbers in brackets are configurations of the protocol's model that did not hold.\n",
     );
     for (title, faults) in planted::groups() {
         // Writing to a string cannot fail.
@@ -133,13 +144,23 @@ fn compare(path: &Path) -> Result<String> {
     Err("docs/faults.md is stale: run `cargo run -p blacksmith-testing-faults`".into())
 }
 
+/// The cases that run on such stores.
+fn running(memory: FaultyMemory) -> impl Iterator<Item = &'static str> {
+    let cases = Suite::cases(memory.capabilities(), memory.server().as_ref());
+    cases.filter(|(_, absence)| absence.is_none()).map(|(name, _)| name)
+}
+
+/// Those of them in which connections are lost.
+fn lost_connections(memory: FaultyMemory) -> Vec<&'static str> {
+    running(memory).filter(|name| name.starts_with("lost_connections::")).collect()
+}
+
 /// Runs every case on each fault, and prints how many fail and which.
 fn show_everything(words: &str) -> Result<String> {
-    let capabilities = blacksmith_store_memory::adapter().capabilities();
-    let names: Vec<&str> = Suite::cases(capabilities).map(|(name, _)| name).collect();
     let mut shown = 0;
     for planted in all().filter(|planted| planted.story.contains(words)) {
-        let failed = failures(Some(*planted), &names)?;
+        let memory = FaultyMemory::with(*planted);
+        let failed = failures(memory, &running(memory).collect::<Vec<_>>())?;
         eprintln!("{}: {} cases fail", planted.story, failed.len());
         for case in failed {
             let mark = if planted.caught_by.contains(&case) { "*" } else { " " };

@@ -6,7 +6,7 @@
 use std::{error::Error, fmt::Write as _, path::Path, process::ExitCode};
 
 use blacksmith_store::{AvailableAdapters, CompiledIn as _};
-use blacksmith_store_conformance::{GUARANTEES, Level, Suite};
+use blacksmith_store_conformance::{GUARANTEES, Level, Server, Suite};
 use blacksmith_store_core::Capabilities;
 
 /// Where the documents stand.
@@ -80,7 +80,7 @@ fn shown(pattern: &str) -> String {
     match pattern.strip_suffix("::*") {
         None => format!("`{pattern}`"),
         Some(family) => {
-            let cases = Suite::cases(Capabilities::NONE);
+            let cases = Suite::cases(Capabilities::NONE, None);
             let of_family = |(name, _): &(&str, _)| family_of(name) == family;
             format!("`{family}` ({} cases)", cases.filter(of_family).count())
         }
@@ -99,12 +99,13 @@ fn scoreboard() -> Result<String> {
     let mut text = format!(
         "# Scoreboard\n\n{NOTE}\n\n\
          The cases that each adapter passes. Every \u{2713} is run by `cargo xtask test`, which fails with the first that does not\n\
-         pass; a \u{2013} is a case of a capability that the adapter does not declare.\n"
+         pass; a \u{2013} is a case of a capability that the adapter does not declare, or of a server that it does not have.\n"
     );
     let verdicts: Vec<Vec<(&str, bool)>> = adapters
         .iter()
         .map(|adapter| {
-            let cases = Suite::cases(adapter.capabilities());
+            let server = Server::of_adapter(*adapter);
+            let cases = Suite::cases(adapter.capabilities(), server.as_ref());
             cases.map(|(name, absence)| (name, absence.is_none())).collect()
         })
         .collect();

@@ -10,7 +10,7 @@ use std::{
 };
 
 use blacksmith_store::{Adapter as _, Capabilities};
-use blacksmith_store_conformance::{Suite, Verdict};
+use blacksmith_store_conformance::{Fixture as _, Suite, Verdict};
 use clap::Args;
 use serde::Serialize;
 
@@ -81,7 +81,7 @@ pub(crate) async fn run(context: &mut Context<'_>, args: &ConformanceArgs) -> Re
     let chosen = Chosen::new(context.adapters, context.options()?)?;
     let capabilities = chosen.capabilities();
     let adapter = chosen.name();
-    let cases: Vec<_> = Suite::cases(capabilities)
+    let cases: Vec<_> = Suite::cases(capabilities, chosen.server().as_ref())
         .filter(|(name, _)| {
             args.words.is_empty() || args.words.iter().any(|word| name.contains(word))
         })

@@ -1,6 +1,6 @@
 //! A way to the server that can be cut.
 
-#![allow(unreachable_pub, reason = "it is a module of several test programs")]
+#![allow(dead_code, unreachable_pub, reason = "each test program uses a part of it")]
 
 use std::{
     sync::{

@@ -9,7 +9,7 @@ use blacksmith_store::{
     Adapter, AvailableAdapters, Capabilities, ErrorKind, Migrator, Options, Result, SCRATCH, Store,
     StoreError, Toolkit, async_trait,
 };
-use blacksmith_store_conformance::{Fixture, FixtureError, Place};
+use blacksmith_store_conformance::{Fixture, FixtureError, Place, Server};
 
 /// An adapter of the registry, and the options beside which its stores for tries are made.
 #[derive(Clone)]
@@ -105,6 +105,11 @@ impl Fixture for Chosen {
         let options = self.make().await?;
         let removal = Removal { chosen: self.clone(), options: options.clone() };
         Ok(Place::new(options).with_guard(removal))
+    }
+
+    /// None where the chosen options lead to a socket, or to several hosts.
+    fn server(&self) -> Option<Server> {
+        Server::of_adapter(self).filter(|server| server.address(&self.0.options).is_some())
     }
 }
 
