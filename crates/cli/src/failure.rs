@@ -77,7 +77,7 @@ impl Failure {
             Self::Store(error) => error,
             Self::NoStore => {
                 return Some(
-                    "`blacksmith ingest` and `blacksmith migrate up` make one; --store, BLACKSMITH_STORE_URL or blacksmith.toml name another",
+                    "`blacksmith ingest` makes one; --store, BLACKSMITH_STORE_URL or blacksmith.toml name another",
                 );
             }
             _ => return None,
