@@ -6,6 +6,7 @@ mod command;
 mod deny;
 mod documents;
 mod examples;
+mod lease;
 mod lints;
 mod packages;
 mod testing;
@@ -18,14 +19,15 @@ use crate::{command::Result, testing::Sum};
 const USAGE: &str = "\
 Usage:
   cargo xtask ci [STEP]...             everything that CI checks, or these steps of it:
-                                       fmt, tree, clippy, doc, examples, deny, package, documents, test
+                                       fmt, tree, clippy, doc, examples, deny, package, documents,
+                                       lease, test
   cargo xtask documents                writes the documents that programs write
   cargo xtask test                     every test there is, doctests included
       --without-postgres               leaves out, on purpose, those that need a PostgreSQL server
 ";
 
 /// The steps of CI, in order: what fails soonest comes first, the tests last.
-const STEPS: [(&str, Step); 9] = [
+const STEPS: [(&str, Step); 10] = [
     ("fmt", Step::Lint(lints::fmt)),
     ("tree", Step::Lint(tree::check)),
     ("clippy", Step::Lint(lints::clippy)),
@@ -34,6 +36,7 @@ const STEPS: [(&str, Step); 9] = [
     ("deny", Step::Lint(deny::check)),
     ("package", Step::Lint(packages::check)),
     ("documents", Step::Lint(documents::check)),
+    ("lease", Step::Lint(lease::check)),
     ("test", Step::Test),
 ];
 

@@ -38,11 +38,12 @@ const RULES: &[Rule] = &[
 ];
 
 /// These stand at the top, or are tools of the repository: they may depend on everything below.
-const FREE: [&str; 7] = [
+const FREE: [&str; 8] = [
     STORE,
     "blacksmith-cli",
     "blacksmith-testing-faults",
     "blacksmith-testing-guarantees",
+    "blacksmith-testing-lease",
     "blacksmith-testing-postgres-server",
     "blacksmith-testing-receiver",
     "xtask",
