@@ -3,7 +3,10 @@
 use std::{fmt, net::SocketAddr, sync::Arc};
 
 use blacksmith_store_core::{Adapter, Options};
-use url::Url;
+use http::{
+    Uri,
+    uri::{Authority, Parts},
+};
 
 /// Values of a URL's parameters that have the server prove its name, which it cannot at another address.
 const PROVEN_NAMES: [&str; 2] = ["verify-full", "verify_identity"];
@@ -36,7 +39,7 @@ impl Server {
 
     /// The server of an adapter whose [example URL](Adapter::example_url) has a port, which is the usual one.
     pub fn of_adapter(adapter: &dyn Adapter) -> Option<Self> {
-        let port = Url::parse(adapter.example_url()).ok()?.port()?;
+        let port = adapter.example_url().parse::<Uri>().ok()?.port_u16()?;
         Some(Self::in_url(port))
     }
 
@@ -57,26 +60,37 @@ impl fmt::Debug for Server {
     }
 }
 
-fn url(options: &Options) -> Option<Url> {
-    Url::parse(options.expose_connection()?).ok()
+/// The connection as a URL with a scheme and one host.
+fn url(options: &Options) -> Option<Uri> {
+    let url: Uri = options.expose_connection()?.parse().ok()?;
+    // A folder of sockets, or several hosts.
+    let is_one_host = |host: &str| !host.is_empty() && !host.contains(['%', ',']);
+    (url.scheme().is_some() && url.host().is_some_and(is_one_host)).then_some(url)
 }
 
 fn address(options: &Options, port: u16) -> Option<String> {
     let url = url(options)?;
-    let host = url.host_str()?;
-    let proves_its_name = url
-        .query_pairs()
-        .any(|(_, value)| PROVEN_NAMES.iter().any(|proven| value.eq_ignore_ascii_case(proven)));
-    // A folder of sockets, or several hosts.
-    let is_one_host = !host.is_empty() && !host.contains(['%', ',']);
-    (is_one_host && !proves_its_name).then(|| format!("{host}:{}", url.port().unwrap_or(port)))
+    let mut parameters = url.query().unwrap_or_default().split('&');
+    let proves_its_name = parameters.any(|parameter| {
+        let value = parameter.split_once('=').map_or("", |(_, value)| value);
+        PROVEN_NAMES.iter().any(|proven| value.eq_ignore_ascii_case(proven))
+    });
+    let host = url.host()?;
+    (!proves_its_name).then(|| format!("{host}:{}", url.port_u16().unwrap_or(port)))
 }
 
 fn moved(options: &Options, to: SocketAddr) -> Options {
-    let Some(mut url) = url(options) else { return options.clone() };
-    // A URL that has a host takes another one and a port.
-    let is_moved = url.set_ip_host(to.ip()).is_ok() && url.set_port(Some(to.port())).is_ok();
-    if is_moved { options.clone().with_connection(url) } else { options.clone() }
+    let moved = url(options).and_then(|url| {
+        let mut parts: Parts = url.into_parts();
+        let authority = parts.authority?;
+        let place = match authority.as_str().rsplit_once('@') {
+            Some((user, _)) => format!("{user}@{to}"),
+            None => to.to_string(),
+        };
+        parts.authority = Some(place.parse::<Authority>().ok()?);
+        Uri::from_parts(parts).ok()
+    });
+    moved.map_or_else(|| options.clone(), |url| options.clone().with_connection(url.to_string()))
 }
 
 #[cfg(test)]

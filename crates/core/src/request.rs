@@ -6,8 +6,8 @@ use futures_core::Stream;
 use serde::Serialize;
 
 use crate::{
-    Event, Job, PauseId, PurgePolicy, Queue, Status, Timestamp, Transition, TransitionId,
-    WhereEvents, lenient,
+    ErrorKind, Event, Job, PauseId, PurgePolicy, Queue, Result, Retry, Status, StoreError,
+    Timestamp, Transition, TransitionId, WhereEvents, lenient,
 };
 
 /// What `add_events` and `add_jobs` stored, and what was known already.
@@ -396,6 +396,25 @@ pub struct Purged {
     pub more: bool,
 }
 
+impl Purged {
+    /// For adapters that purge in batches: the answer of a purge of which `self` is done and whose next batch has failed. A
+    /// deadline ends it, and what was deleted is told; of another failure it is not true any more that nothing was done.
+    ///
+    /// # Errors
+    /// `error`, with [`Retry::OutcomeUnknown`] instead of [`Retry::Safe`] once something was deleted.
+    pub fn stopped_by(mut self, error: StoreError) -> Result<Self> {
+        if self == Self::default() || error.retry() == Retry::OutcomeUnknown {
+            return Err(error);
+        }
+        if error.kind() == ErrorKind::Timeout {
+            self.more = true;
+            return Ok(self);
+        }
+        let is_safe = self.events == 0 || error.retry() == Retry::Never;
+        Err(if is_safe { error } else { error.with_retry(Retry::OutcomeUnknown) })
+    }
+}
+
 /// The jobs of one destination and action.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
@@ -509,5 +528,32 @@ mod tests {
         let waits = [0, 1, 2, 3, 9, 10, 11, 65, 66, 67, u32::MAX]
             .map(|attempt| (due_after_expiry(now, attempt) - now).num_seconds());
         assert_eq!(waits, [0, 0, 1, 2, 128, 256, 300, 300, 300, 300, 300]);
+    }
+
+    #[test]
+    fn a_purge_tells_what_is_done_of_it() {
+        let done = Purged { events: 500, jobs: 700, ..Purged::default() };
+        let looked = Purged { left_recent: 500, ..Purged::default() };
+        let error = |kind, retry| StoreError::new(kind, "it failed").with_retry(retry);
+        let timeout = |retry| error(ErrorKind::Timeout, retry);
+        let gone = |retry| error(ErrorKind::Unavailable, retry);
+
+        for before in [done, looked] {
+            let told = before.stopped_by(timeout(Retry::Safe)).expect("it tells what is done");
+            assert_eq!(told, Purged { more: true, ..before });
+        }
+        for (before, error, retry) in [
+            (Purged::default(), timeout(Retry::Safe), Retry::Safe),
+            (done, timeout(Retry::OutcomeUnknown), Retry::OutcomeUnknown),
+            (Purged::default(), gone(Retry::Safe), Retry::Safe),
+            (looked, gone(Retry::Safe), Retry::Safe),
+            (done, gone(Retry::Safe), Retry::OutcomeUnknown),
+            (done, gone(Retry::OutcomeUnknown), Retry::OutcomeUnknown),
+            (done, error(ErrorKind::Internal, Retry::Never), Retry::Never),
+        ] {
+            let kind = error.kind();
+            let stopped = before.stopped_by(error).expect_err("it is in doubt, or nothing is done");
+            assert_eq!((stopped.kind(), stopped.retry()), (kind, retry), "{before:?}");
+        }
     }
 }

@@ -3,13 +3,12 @@
 use std::collections::{HashMap, HashSet};
 
 use blacksmith_store_core::{
-    EventId, JobId, PURGE_SPARES, PurgeRequest, Purged, Retry, Status, StoreError, Timestamp,
-    Toolkit,
+    EventId, JobId, PURGE_SPARES, PurgeRequest, Purged, Status, Timestamp, Toolkit,
 };
 
 use crate::{
     connection::Session,
-    error::{Failure, Outcome},
+    error::Outcome,
     ledger::bytes,
     queues::QueueNumber,
     retries::Retries,
@@ -39,12 +38,7 @@ impl Inner {
             let batch = match self.purge_batch(toolkit, request, last, left).await {
                 Ok(batch) => batch,
                 Err(failure) if retries.again(&failure).await => continue,
-                // What was deleted by earlier batches is told.
-                Err(Failure::Deadline { could_commit: false }) if last.is_some() => {
-                    total.more = true;
-                    return Ok(total);
-                }
-                Err(failure) => return Err(after(&total, failure)),
+                Err(failure) => return Ok(total.stopped_by(failure.into())?),
             };
             let Batch { purged, last: looked_at } = batch;
             total.events += purged.events;
@@ -136,16 +130,6 @@ impl Inner {
         purged.jobs = columns.number()?;
         purged.transitions = columns.number()?;
         Ok(purged)
-    }
-}
-
-/// The failure of a batch, told of the whole purge: what earlier batches deleted was done.
-fn after(earlier: &Purged, failure: Failure) -> Failure {
-    let error = StoreError::from(failure);
-    if earlier.events > 0 && error.retry() == Retry::Safe {
-        error.with_retry(Retry::OutcomeUnknown).into()
-    } else {
-        error.into()
     }
 }
 

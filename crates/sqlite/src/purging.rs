@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use blacksmith_store_core::{
-    ErrorKind, PURGE_SPARES, PurgeRequest, Purged, Result, Status, StoreError, Timestamp, Toolkit,
+    PURGE_SPARES, PurgeRequest, Purged, Result, Status, Timestamp, Toolkit,
 };
 use blacksmith_store_sql::{
     Matching,
@@ -71,7 +71,7 @@ pub(crate) async fn purge(
             .read(toolkit, move |connection| candidates(connection, &filter, behind, last, now));
         let candidates = match found.await {
             Ok(candidates) => candidates,
-            Err(error) => return ended(purged, error),
+            Err(error) => return purged.stopped_by(error),
         };
         let Some(last_candidate) = candidates.last().copied() else { return Ok(purged) };
         let is_last = candidates.len() < BATCH;
@@ -82,7 +82,7 @@ pub(crate) async fn purge(
         });
         let step = match deleted.await {
             Ok(step) => step,
-            Err(error) => return ended(purged, error),
+            Err(error) => return purged.stopped_by(error),
         };
         purged.events += step.events;
         purged.jobs += step.jobs;
@@ -99,15 +99,6 @@ pub(crate) async fn purge(
         }
         behind = last_candidate;
     }
-}
-
-/// A deadline that passes once batches are committed ends the purge, and no more; their counts are the answer.
-fn ended(mut purged: Purged, error: StoreError) -> Result<Purged> {
-    if error.kind() == ErrorKind::Timeout && purged != Purged::default() {
-        purged.more = true;
-        return Ok(purged);
-    }
-    Err(error)
 }
 
 fn last_event(connection: &Connection) -> Result<i64, Failure> {

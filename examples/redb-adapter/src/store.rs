@@ -1,10 +1,10 @@
 //! The store: hands each call to the function of its name, in a transaction.
 
 use blacksmith_store_core::{
-    Added, Appended, Capabilities, Change, ChangeOutcome, ClaimRequest, Claimed, ErrorKind, Event,
-    EventId, ExpireRequest, ExtendRequest, Extended, Job, JobId, Maintained, Options, Page, Pause,
-    PauseId, PurgeRequest, Purged, QueueStats, Result, Store, Toolkit, Transition, TransitionId,
-    Wakeup, Wakeups, WhereEvents, async_trait, decide,
+    Added, Appended, Capabilities, Change, ChangeOutcome, ClaimRequest, Claimed, Event, EventId,
+    ExpireRequest, ExtendRequest, Extended, Job, JobId, Maintained, Options, Page, Pause, PauseId,
+    PurgeRequest, Purged, QueueStats, Result, Store, Toolkit, Transition, TransitionId, Wakeup,
+    Wakeups, WhereEvents, async_trait, decide,
 };
 use futures_util::stream;
 
@@ -124,14 +124,11 @@ impl Store for RedbStore {
         let begin = move |snapshot: &_| Progress::begin(snapshot, &first);
         let mut progress = self.file.read(toolkit, begin).await?;
         loop {
+            // What was deleted until now is gone, and must be told.
+            let purged = progress.purged;
             let turn = match self.file.turn(toolkit).await {
                 Ok(turn) => turn,
-                // What was deleted until now is gone, and must be told.
-                Err(late) if late.kind() == ErrorKind::Timeout => {
-                    progress.purged.more = true;
-                    return Ok(progress.purged);
-                }
-                Err(error) => return Err(error),
+                Err(error) => return purged.stopped_by(error),
             };
             let request = request.clone();
             let batch = self.file.write_in(turn, toolkit, move |batch, now| {
@@ -139,7 +136,10 @@ impl Store for RedbStore {
                 Ok((goes_on, progress))
             });
             let goes_on;
-            (goes_on, progress) = batch.await?;
+            (goes_on, progress) = match batch.await {
+                Ok(done) => done,
+                Err(error) => return purged.stopped_by(error),
+            };
             if !goes_on {
                 return Ok(progress.purged);
             }

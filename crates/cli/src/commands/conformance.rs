@@ -1,6 +1,7 @@
 //! `blacksmith conformance`
 
 use std::{
+    collections::BTreeMap,
     num::NonZeroU32,
     sync::{
         Mutex, PoisonError,
@@ -196,8 +197,15 @@ fn tell(
     for line in cases.iter().filter(|line| line.verdict == "failed") {
         context.terminal.print(format!("failed: {}", line.name))?;
     }
+    let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
+    for line in cases.iter().filter(|line| line.verdict == "absent") {
+        *reasons.entry(line.text.as_deref().unwrap_or_default()).or_default() += 1;
+    }
+    for (reason, count) in reasons {
+        context.terminal.print(format!("absent: {count}, {reason}"))?;
+    }
     context.terminal.print(format!(
-        "{adapter}: {passed} passed, {failed} failed, {absent} of capabilities that are not declared, in {:.0} s",
+        "{adapter}: {passed} passed, {failed} failed, {absent} absent, in {:.0} s",
         elapsed.as_secs_f64()
     ))?;
     Ok(Exit::complete(failed == 0))
