@@ -8,7 +8,7 @@ fn a_database_that_will_do_is_told_by_its_capabilities_and_counts() {
     let ran = shell.run(&["conformance", "pauses::a_paused", "durability::pauses_last"]);
     assert_eq!(ran.code, 0, "{ran:?}");
     assert!(ran.output.contains("several processes"), "{ran:?}");
-    assert!(ran.output.contains("sqlite: 3 passed, 0 failed, 0 of capabilities"), "{ran:?}");
+    assert!(ran.output.contains("sqlite: 3 passed, 0 failed, 0 absent, in"), "{ran:?}");
     assert_eq!(shell.files(), Vec::<String>::new());
 }
 
@@ -17,7 +17,7 @@ fn this_program_is_started_again_to_be_killed() {
     let words = ["crashes::", "--jobs", "2"];
     let ran = Shell::new().run(&["conformance", words[0], words[1], words[2]]);
     assert_eq!(ran.code, 0, "{ran:?}");
-    assert!(ran.output.contains("sqlite: 6 passed, 0 failed, 0 of"), "{ran:?}");
+    assert!(ran.output.contains("sqlite: 6 passed, 0 failed, 0 absent, in"), "{ran:?}");
 }
 
 #[test]
@@ -30,6 +30,11 @@ fn a_capability_that_is_not_declared_counts_apart() {
     let absent =
         report["cases"].as_array().unwrap().iter().find(|case| case["verdict"] == "absent");
     assert!(absent.unwrap()["text"].as_str().unwrap().contains("durable"), "{report}");
+
+    let ran = shell.run(&flags);
+    let lines: Vec<&str> = ran.output.lines().collect();
+    let is_told = |line: &&str| line.starts_with("absent: 1, ") && line.contains("durable");
+    assert_eq!(lines.iter().filter(|line| is_told(line)).count(), 1, "{ran:?}");
 }
 
 #[test]
