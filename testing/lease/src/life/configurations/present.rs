@@ -21,7 +21,8 @@ pub(super) const LINES: &[Line] = &[
             faults: Faults { crashes: 2, slow: 1, failures: 1, ..NONE },
             ..Rules::PRESENT
         },
-    ),
+    )
+    .large(),
     holds(
         "N3",
         "operators; budget 2",
