@@ -10,7 +10,7 @@ const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/lease.md");
 const INTRODUCTION: &str = include_str!("document/introduction.md");
 
 /// The letters of the families, each with the heading over its table and the text below the heading.
-const FAMILIES: [(&str, &str, &str); 7] = [
+const FAMILIES: [(&str, &str, &str); 8] = [
     (
         "N",
         "The contract as it stands",
@@ -23,6 +23,13 @@ const FAMILIES: [(&str, &str, &str); 7] = [
         "Clocks",
         "Counted time: the database's clock, also one that steps; the workers' clocks; frozen workers; an outage longer than the\n\
          lease. A worker that freezes while it runs (K5), and a clock that steps forward (K6), defeat every rule of a store.",
+    ),
+    (
+        "O",
+        "The order of claims",
+        "A few jobs in one or two queues, two claimers, a position for each queue that a handle keeps; time counted in claims. O10 is\n\
+         how the PostgreSQL adapter shares a want of several queues: where another claim has locked the oldest, one may come back\n\
+         with less than there is, and names now as the next due instant.",
     ),
     (
         "C",

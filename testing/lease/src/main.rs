@@ -15,6 +15,7 @@ mod configuration;
 mod document;
 mod explore;
 mod life;
+mod order;
 mod promises;
 
 use std::{error::Error, process::ExitCode, time::Instant};
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
 fn configurations() -> Vec<Configuration> {
     let mut all = life::configurations();
     all.extend(clocks::configurations());
+    all.extend(order::configurations());
     all
 }
 
