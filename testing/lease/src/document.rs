@@ -10,7 +10,7 @@ const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/lease.md");
 const INTRODUCTION: &str = include_str!("document/introduction.md");
 
 /// The letters of the families, each with the heading over its table and the text below the heading.
-const FAMILIES: [(&str, &str, &str); 8] = [
+const FAMILIES: [(&str, &str, &str); 9] = [
     (
         "N",
         "The contract as it stands",
@@ -30,6 +30,15 @@ const FAMILIES: [(&str, &str, &str); 8] = [
         "A few jobs in one or two queues, two claimers, a position for each queue that a handle keeps; time counted in claims. O10 is\n\
          how the PostgreSQL adapter shares a want of several queues: where another claim has locked the oldest, one may come back\n\
          with less than there is, and names now as the next due instant.",
+    ),
+    (
+        "B",
+        "Batches",
+        "One call brings the outcomes of two claims, each with its follow-up job. Two bounds of `apply`: while the event of a new job\n\
+         may still be added, `gone` is not the last word, for a late copy of the call can be stored then (B10); so an event is added\n\
+         before, or by, the change that needs it. And `known` speaks of a change's transitions: when one was stored by\n\
+         `add_transitions` without its follow-ups, the change is known and they are not added (B11); so an outcome that has\n\
+         follow-ups is sent by `apply` alone.",
     ),
     (
         "C",

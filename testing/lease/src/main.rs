@@ -10,6 +10,7 @@
 #![allow(clippy::print_stdout, reason = "a program for the terminal")]
 
 mod arguments;
+mod batches;
 mod clocks;
 mod configuration;
 mod document;
@@ -43,6 +44,7 @@ fn configurations() -> Vec<Configuration> {
     let mut all = life::configurations();
     all.extend(clocks::configurations());
     all.extend(order::configurations());
+    all.extend(batches::configurations());
     all
 }
 
