@@ -197,6 +197,10 @@ contract! {
     /// job, is neither stored nor added by it; else [`Conflict`](ChangeOutcome::Conflict) when an id is stored with other
     /// content; else [`Stale`](ChangeOutcome::Stale) when a transition does not fit. Otherwise what is missing of it is stored.
     ///
+    /// Two bounds that follow, and that the protocol's model shows: an outcome with follow-ups is sent by `apply` alone, for once
+    /// [`add_transitions`](Store::add_transitions) has stored it the change is `Known`; and `Gone` for the event of a new job is
+    /// final only if nobody stores that event later, while a copy of the call is on its way.
+    ///
     /// # Errors
     /// `InvalidInput` anywhere refuses the call, and so do two transitions of one job, in one change or in two.
     write fn apply(changes: Vec<Change>) -> Vec<ChangeOutcome>;
