@@ -10,7 +10,7 @@ const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/lease.md");
 const INTRODUCTION: &str = include_str!("document/introduction.md");
 
 /// The letters of the families, each with the heading over its table and the text below the heading.
-const FAMILIES: [(&str, &str, &str); 9] = [
+const FAMILIES: [(&str, &str, &str); 10] = [
     (
         "N",
         "The contract as it stands",
@@ -39,6 +39,12 @@ const FAMILIES: [(&str, &str, &str); 9] = [
          before, or by, the change that needs it. And `known` speaks of a change's transitions: when one was stored by\n\
          `add_transitions` without its follow-ups, the change is known and they are not added (B11); so an outcome that has\n\
          follow-ups is sent by `apply` alone.",
+    ),
+    (
+        "L",
+        "Claim calls",
+        "Several jobs under the lease of one call; extensions that name any of its tokens; claims whose answers are lost. L5 to L11\n\
+         take one rule each away.",
     ),
     (
         "C",

@@ -11,6 +11,7 @@
 
 mod arguments;
 mod batches;
+mod calls;
 mod clocks;
 mod configuration;
 mod document;
@@ -45,6 +46,7 @@ fn configurations() -> Vec<Configuration> {
     all.extend(clocks::configurations());
     all.extend(order::configurations());
     all.extend(batches::configurations());
+    all.extend(calls::configurations());
     all
 }
 
