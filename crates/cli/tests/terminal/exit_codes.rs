@@ -115,7 +115,7 @@ fn a_command_that_looks_makes_no_store() {
     {
         let ran = shell.run(arguments);
         assert_eq!(ran.code, 6, "{arguments:?}: {}", ran.errors);
-        assert!(ran.errors.contains("hint: `blacksmith ingest` and"), "{}", ran.errors);
+        assert!(ran.errors.contains("hint: `blacksmith ingest` makes one;"), "{}", ran.errors);
         assert_eq!(shell.files().len(), 0, "{arguments:?}");
     }
 }
