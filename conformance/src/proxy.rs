@@ -150,15 +150,19 @@ async fn serve(client: TcpStream, line: &Line) -> Result<(), Ended> {
     server.set_nodelay(true)?;
     let (client_reads, client_writes) = client.into_split();
     let (server_reads, server_writes) = server.into_split();
-    let requests = requests(client_reads, server_writes, line);
-    let answers = answers(server_reads, client_writes, line);
+    let requests =
+        pass(client_reads, server_writes, |read| line.state().request(read), Duration::ZERO);
+    let answers = pass(server_reads, client_writes, |read| line.state().answer(read), QUIET);
     tokio::try_join!(requests, answers).map(|_| ())
 }
 
-async fn requests(
+/// Passes bytes on until there are no more, or until `end` says that the connection ends, and after how many of those that were
+/// read; then waits until nothing more has come for so long.
+async fn pass(
     mut from: OwnedReadHalf,
     mut to: OwnedWriteHalf,
-    line: &Line,
+    end: impl Fn(usize) -> Option<usize>,
+    quiet: Duration,
 ) -> Result<(), Ended> {
     let mut buffer = vec![0; 64 << 10];
     loop {
@@ -166,29 +170,13 @@ async fn requests(
         if read == 0 {
             return Ok(to.shutdown().await?);
         }
-        let end = line.state().request(read);
+        let end = end(read);
         to.write_all(&buffer[..end.unwrap_or(read)]).await?;
         if end.is_some() {
-            return Err(Ended);
-        }
-    }
-}
-
-async fn answers(
-    mut from: OwnedReadHalf,
-    mut to: OwnedWriteHalf,
-    line: &Line,
-) -> Result<(), Ended> {
-    let mut buffer = vec![0; 64 << 10];
-    loop {
-        let read = from.read(&mut buffer).await?;
-        if read == 0 {
-            return Ok(to.shutdown().await?);
-        }
-        let end = line.state().answer(read);
-        to.write_all(&buffer[..end.unwrap_or(read)]).await?;
-        if end.is_some() {
-            while let Ok(Ok(1..)) = tokio::time::timeout(QUIET, from.read(&mut buffer)).await {}
+            while !quiet.is_zero()
+                && let Ok(Ok(1..)) = tokio::time::timeout(quiet, from.read(&mut buffer)).await
+            {
+            }
             return Err(Ended);
         }
     }

@@ -4,9 +4,11 @@ use std::{
     env,
     error::Error,
     ffi::OsString,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
 };
+
+use serde_json::Value;
 
 pub(crate) type Result<T = (), E = Box<dyn Error>> = std::result::Result<T, E>;
 
@@ -14,6 +16,18 @@ pub(crate) type Result<T = (), E = Box<dyn Error>> = std::result::Result<T, E>;
 pub(crate) fn root() -> &'static Path {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     here.parent().unwrap_or(here)
+}
+
+/// Where cargo builds, also from another folder.
+pub(crate) fn target() -> PathBuf {
+    root().join(env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into()))
+}
+
+/// The packages of the workspace, as `cargo metadata` describes them.
+pub(crate) fn packages() -> Result<Vec<Value>> {
+    let metadata = output(cargo("metadata --no-deps --format-version 1 --locked"))?;
+    let metadata: Value = serde_json::from_str(&metadata)?;
+    Ok(metadata["packages"].as_array().ok_or("cargo metadata lists no packages")?.clone())
 }
 
 /// The cargo that runs this program.

@@ -1,9 +1,9 @@
 //! The crates in `examples/`: each a workspace of its own, as a stranger's would be, so that the steps for the workspace do not
 //! reach them.
 
-use std::{env, fs, path::PathBuf, process::Command};
+use std::{fs, path::PathBuf, process::Command};
 
-use crate::command::{Result, cargo, root, run};
+use crate::command::{Result, cargo, root, run, target};
 
 /// A crate of its own.
 pub(crate) struct Example {
@@ -27,10 +27,7 @@ impl Example {
     /// A command of cargo in its folder. What was compiled for the workspace serves here too.
     pub(crate) fn cargo(&self, arguments: &str) -> Command {
         let mut command = cargo(arguments);
-        command.current_dir(&self.folder);
-        if env::var_os("CARGO_TARGET_DIR").is_none() {
-            command.env("CARGO_TARGET_DIR", root().join("target"));
-        }
+        command.current_dir(&self.folder).env("CARGO_TARGET_DIR", target());
         command
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::command::{Result, cargo, output, run};
+use crate::command::{Result, cargo, packages, run};
 
 pub(crate) fn fmt() -> Result {
     run(cargo("fmt --all --check"))
@@ -32,13 +32,10 @@ pub(crate) fn doc() -> Result {
 
 /// The crates that have features, with these.
 fn features() -> Result<Vec<(String, Vec<String>)>> {
-    let metadata: Value =
-        serde_json::from_str(&output(cargo("metadata --no-deps --format-version 1 --locked"))?)?;
-    let packages = metadata["packages"].as_array().ok_or("cargo metadata lists no packages")?;
     let of_package = |package: &Value| {
         let features = package["features"].as_object()?.keys().cloned().collect();
         Some((package["name"].as_str()?.to_owned(), features))
     };
     let with_features = |(_, features): &(String, Vec<String>)| !features.is_empty();
-    Ok(packages.iter().filter_map(of_package).filter(with_features).collect())
+    Ok(packages()?.iter().filter_map(of_package).filter(with_features).collect())
 }

@@ -1,40 +1,38 @@
 //! Crates as they would be published.
 
 use std::{
-    env,
     fmt::Write as _,
     fs,
-    path::{Path, PathBuf},
+    path::Path,
     process::{Command, Stdio},
 };
 
 use serde_json::Value;
 
-use crate::command::{Result, cargo, output, root, run};
+use crate::command::{Result, cargo, packages, root, run, target};
 
 /// Packages every crate that is published, and checks that each compiles from what was packaged.
 ///
 /// Cargo's own verification unpacks a crate's siblings once for a path and version, so a second run in one clone compiles against
 /// those of the first. Here they are unpacked side by side, into a workspace that takes each from beside it.
 pub(crate) fn check() -> Result {
-    let target =
-        env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
-    let packages = target.join("package");
-    if packages.exists() {
-        fs::remove_dir_all(&packages)?;
+    let target = target();
+    let archives = target.join("package");
+    if archives.exists() {
+        fs::remove_dir_all(&archives)?;
     }
     let published = published()?;
     let mut command = cargo("package --locked --allow-dirty --no-verify");
     command.args(published.iter().flat_map(|(name, _)| ["--package", name]));
     run(command)?;
 
-    let unpacked = packages.join("unpacked");
+    let unpacked = archives.join("unpacked");
     fs::create_dir_all(&unpacked)?;
     let mut manifest = String::from("[workspace]\nmembers = [\"*\"]\nresolver = \"3\"\n\n");
     manifest.push_str("[profile.dev]\ndebug = \"line-tables-only\"\n\n[patch.crates-io]\n");
     for (name, version) in &published {
         let folder = format!("{name}-{version}");
-        unpack(&packages.join(format!("{folder}.crate")), &unpacked)?;
+        unpack(&archives.join(format!("{folder}.crate")), &unpacked)?;
         writeln!(manifest, "{name} = {{ path = \"{folder}\" }}")?;
     }
     fs::write(unpacked.join("Cargo.toml"), manifest)?;
@@ -47,11 +45,8 @@ pub(crate) fn check() -> Result {
 
 /// The names and versions of the crates that are published.
 fn published() -> Result<Vec<(String, String)>> {
-    let metadata = output(cargo("metadata --no-deps --locked --format-version 1"))?;
-    let metadata: Value = serde_json::from_str(&metadata)?;
-    let packages = metadata["packages"].as_array().ok_or("cargo metadata lists no packages")?;
     let is_published = |package: &&Value| package["publish"].is_null();
-    packages
+    packages()?
         .iter()
         .filter(is_published)
         .map(|package| {

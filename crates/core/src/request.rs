@@ -403,15 +403,15 @@ impl Purged {
     /// # Errors
     /// `error`, with [`Retry::OutcomeUnknown`] instead of [`Retry::Safe`] once something was deleted.
     pub fn stopped_by(mut self, error: StoreError) -> Result<Self> {
-        if self == Self::default() || error.retry() == Retry::OutcomeUnknown {
-            return Err(error);
+        match (error.kind(), error.retry()) {
+            _ if self == Self::default() => Err(error),
+            (ErrorKind::Timeout, Retry::Safe | Retry::Never) => {
+                self.more = true;
+                Ok(self)
+            }
+            (_, Retry::Safe) if self.events > 0 => Err(error.with_retry(Retry::OutcomeUnknown)),
+            _ => Err(error),
         }
-        if error.kind() == ErrorKind::Timeout {
-            self.more = true;
-            return Ok(self);
-        }
-        let is_safe = self.events == 0 || error.retry() == Retry::Never;
-        Err(if is_safe { error } else { error.with_retry(Retry::OutcomeUnknown) })
     }
 }
 

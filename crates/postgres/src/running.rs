@@ -163,11 +163,11 @@ impl Running {
         }
     }
 
-    /// Takes back what a statement that did not succeed was to delete, for another one.
+    /// Takes back what a statement that did not succeed was to delete, for another one. The rows of calls that were to end with
+    /// it stay with those calls.
     pub(crate) fn not_deleted(&self, ending: Ending) {
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         state.ended.extend(ending.before);
-        // A call that has ended meanwhile brought its rows by itself.
     }
 
     /// The rows of `claims` that are still to be deleted.

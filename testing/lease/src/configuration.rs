@@ -85,7 +85,7 @@ impl Verdict<'_> {
         format!("| {name} | {story} | {states} | {result} |")
     }
 
-    /// The shortest way to each broken promise.
+    /// A short way to each broken promise.
     pub(crate) fn traces(&self) -> String {
         let mut text = String::new();
         for broken in &self.explored.broken {

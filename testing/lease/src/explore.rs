@@ -21,7 +21,9 @@ pub(crate) trait Explorable:
     + 'static
 {
     /// What a trace ends with.
-    fn in_words(state: &Self::State) -> String;
+    fn in_words(state: &Self::State) -> String {
+        format!("{state:?}")
+    }
 }
 
 /// What an exploration found.
@@ -37,7 +39,7 @@ pub(crate) struct Explored {
     pub(crate) is_complete: bool,
 }
 
-/// A property with a shortest way to a state in which it does not hold.
+/// A property with a short way to a state in which it does not hold; with one thread it is a shortest one.
 pub(crate) struct BrokenProperty {
     pub(crate) name: &'static str,
     pub(crate) trace: Vec<String>,

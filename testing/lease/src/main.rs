@@ -4,7 +4,7 @@
 //! `cargo run -p blacksmith-testing-lease -- [NAME]... [--quick] [-v] [--write | --check]`
 //!
 //! NAME is a configuration (`C2`) or a family of them (`N`); without one all are run. `--quick` leaves out the largest, `-v`
-//! shows the shortest way to each broken promise, `--write` writes the lines of those that ran into the document, `--check`
+//! shows a short way to each broken promise, `--write` writes the lines of those that ran into the document, `--check`
 //! compares them. Fails when a configuration does not come out as expected.
 
 #![allow(clippy::print_stdout, reason = "a program for the terminal")]

@@ -75,7 +75,10 @@ impl Progress {
 /// Every event of these cases has two jobs.
 async fn expect_whole_events(world: &World) -> Outcome {
     let filter = WhereEvents::default().with_limit(1_000).with_count(Count::None);
-    let events = world.store.find_events(filter).await?.entries;
+    expect_whole(&world.store.find_events(filter).await?.entries)
+}
+
+fn expect_whole(events: &[Event]) -> Outcome {
     let halves = events.iter().filter(|event| event.jobs.len() != 2).count();
     expect_eq("events without all of their jobs", halves, 0)
 }
@@ -121,8 +124,7 @@ pub(super) async fn writers(world: &World) -> Outcome {
     let contents = world.contents().await?;
     let there: BTreeSet<_> = contents.events.iter().map(|event| event.id).collect();
     expect_eq("events, against those that were acknowledged", there, written)?;
-    let halves = contents.events.iter().filter(|event| event.jobs.len() != 2).count();
-    expect_eq("events without all of their jobs", halves, 0)
+    expect_whole(&contents.events)
 }
 
 /// Claims and reports until it is over, and reports what it holds then; answers the jobs that it ran.

@@ -219,8 +219,4 @@ impl Model for Batches {
     }
 }
 
-impl Explorable for Batches {
-    fn in_words(state: &State) -> String {
-        format!("{state:?}")
-    }
-}
+impl Explorable for Batches {}

@@ -148,8 +148,4 @@ impl Model for Calls {
     }
 }
 
-impl Explorable for Calls {
-    fn in_words(state: &State) -> String {
-        format!("{state:?}")
-    }
-}
+impl Explorable for Calls {}

@@ -165,8 +165,4 @@ impl Model for Clocks {
     }
 }
 
-impl Explorable for Clocks {
-    fn in_words(state: &State) -> String {
-        format!("{state:?}")
-    }
-}
+impl Explorable for Clocks {}

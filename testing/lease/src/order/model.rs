@@ -128,8 +128,4 @@ impl Model for Order {
     }
 }
 
-impl Explorable for Order {
-    fn in_words(state: &State) -> String {
-        format!("{state:?}")
-    }
-}
+impl Explorable for Order {}
