@@ -94,7 +94,7 @@ impl Proxy {
         self.line.cuts.send_modify(|cuts| *cuts += 1);
     }
 
-    /// Ends every connection, and each that comes, until it is opened.
+    /// Ends every connection, and each that comes, until it is opened. Nothing that is sent after this passes.
     pub(crate) fn close(&self) {
         self.line.state().is_away = true;
         self.cut_all();
@@ -192,12 +192,18 @@ impl State {
     /// How many of these bytes pass before the connection ends; none if it does not end here.
     fn request(&mut self, read: usize) -> Option<usize> {
         self.passed.requests += read as u64;
+        if self.is_away {
+            return Some(0);
+        }
         let Some(Cut::Request(left)) = &mut self.cut else { return None };
         Self::meet(left, read).inspect(|_| self.cut = None)
     }
 
     fn answer(&mut self, read: usize) -> Option<usize> {
         self.passed.answers += read as u64;
+        if self.is_away {
+            return Some(0);
+        }
         let Some(Cut::Answer(left)) = &mut self.cut else { return None };
         Self::meet(left, read).inspect(|_| self.cut = None)
     }
@@ -285,6 +291,23 @@ mod tests {
         assert_eq!(say(&proxy, b"hello").await, b"");
         proxy.open();
         assert_eq!(say(&proxy, b"hello").await, b"hello");
+        Ok(())
+    }
+
+    /// What is sent at once after it was closed finds a connection that may not have ended yet.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn nothing_passes_a_connection_of_before_once_it_is_closed() -> io::Result<()> {
+        let (server, mut heard) = echo().await?;
+        let proxy = Proxy::start(server).await?;
+        for _ in 0..500 {
+            let mut client = TcpStream::connect(proxy.address()).await?;
+            client.write_all(b"before").await?;
+            client.read_exact(&mut [0; 6]).await?;
+            proxy.close();
+            client.write_all(b"late").await?;
+            assert_eq!(heard.recv().await.as_deref(), Some(&b"before"[..]));
+            proxy.open();
+        }
         Ok(())
     }
 
