@@ -29,6 +29,10 @@ const DRAWS: usize = 1_000;
 /// How many jobs each queue may give, in the order in which the wants name them.
 type Rooms = Vec<(QueueNumber, usize)>;
 
+/// Queues whose due jobs somebody else has locked, which a look at several queues does not see, and when a job is due there that
+/// nobody has locked.
+type Locked = BTreeMap<QueueNumber, Option<Timestamp>>;
+
 impl Inner {
     pub(crate) async fn claim(
         &self,
@@ -50,54 +54,85 @@ impl Inner {
         // A set clock may go back, and then the positions of before mean nothing.
         let watermarks = toolkit.set_instant().is_none().then_some(&self.watermarks);
         let mut looking = Looking { watermarks, now, starts: BTreeMap::new(), is_answered: false };
-        let rooms = self.rooms(&session, &request.wants, &mut looking).await?;
+        self.know_queues(&session, &request.wants).await?;
+        let mut locked = Locked::new();
+        let mut rooms = self.rooms(&session, &request.wants, &locked, &mut looking).await?;
         if rooms.is_empty() {
             return Ok(Claimed::default());
         }
+        let taken = loop {
+            let mut taken = self.take(&session, toolkit, &rooms, request, &mut looking).await?;
+            taken.next_due.extend(&locked);
+            let gave_nothing = taken.gave_nothing(&rooms);
+            let is_more_due = taken.earliest_due().is_some_and(|due| due <= now);
+            if !taken.jobs.is_empty() || gave_nothing.is_empty() || !is_more_due {
+                break taken;
+            }
+            // Others have due jobs: they get the room of those that gave nothing.
+            locked.extend(gave_nothing);
+            rooms = self.rooms(&session, &request.wants, &locked, &mut looking).await?;
+            if rooms.iter().all(|(_, room)| *room == 0) {
+                break taken;
+            }
+        };
+        drop(session);
+        Ok(self.answer(taken, request))
+    }
+
+    /// Takes up to so many jobs of each queue.
+    async fn take(
+        &self,
+        session: &Session<'_>,
+        toolkit: &Toolkit,
+        rooms: &Rooms,
+        request: &ClaimRequest,
+        looking: &mut Looking<'_>,
+    ) -> Outcome<Taken> {
+        looking.is_answered = false;
         let total = rooms.iter().map(|(_, room)| room).sum();
-        let lease_until = now + request.lease;
         for _ in 0..DRAWS {
             let tokens = toolkit.transition_ids(total);
             let asked = Instant::now();
-            let rows = take(&session, &mut looking, &rooms, &tokens, request, lease_until).await?;
-            let Some(taken) = self.taken(&session, &rows, request).await? else { continue };
-            let took = asked.elapsed();
-            drop(session);
-            looking.learn(&rooms, &taken, took);
-            return Ok(self.answer(taken, request));
+            let rows = claim_rows(session, looking, rooms, &tokens, request).await?;
+            if let Some(taken) = self.taken(session, &rows, request).await? {
+                looking.learn(rooms, &taken, asked.elapsed());
+                return Ok(taken);
+            }
         }
         Err(StoreError::internal("the toolkit's source of ids draws those alone that are stored")
             .into())
     }
 
-    /// How many jobs each queue may give for these wants, which are served in their order.
-    async fn rooms(
-        &self,
-        session: &Session<'_>,
-        wants: &[Want],
-        looking: &mut Looking<'_>,
-    ) -> Outcome<Rooms> {
+    /// Looks for new queues, if the wants may mean one.
+    async fn know_queues(&self, session: &Session<'_>, wants: &[Want]) -> Outcome<()> {
         let is_known = |want: &Want| match (&want.destination, &want.action) {
             (Some(destination), Some(action)) => self.queues.number(destination, action).is_some(),
             // Another process may have brought a queue that this handle has not seen.
             _ => false,
         };
-        if !wants.iter().all(is_known) {
-            self.queues.refresh(session).await?;
-        }
+        if wants.iter().all(is_known) { Ok(()) } else { self.queues.refresh(session).await }
+    }
+
+    /// How many jobs each queue may give for these wants, which are served in their order. Those that are locked give none.
+    async fn rooms(
+        &self,
+        session: &Session<'_>,
+        wants: &[Want],
+        locked: &Locked,
+        looking: &mut Looking<'_>,
+    ) -> Outcome<Rooms> {
         let mut rooms = Rooms::new();
         for want in wants {
-            let queues =
+            let mut queues =
                 self.queues.picked(|name: &QueueName| want.takes(&name.destination, &name.action));
+            for queue in &queues {
+                room_of(&mut rooms, *queue);
+            }
+            queues.retain(|queue| !locked.contains_key(queue));
             match queues.as_slice() {
-                [] => {}
                 [queue] => *room_of(&mut rooms, *queue) += want.limit,
-                _ if want.limit == 0 => {
-                    for queue in queues {
-                        room_of(&mut rooms, queue);
-                    }
-                }
-                _ => share(session, &mut rooms, &queues, want.limit, looking).await?,
+                several if several.is_empty() || want.limit == 0 => {}
+                several => share(session, &mut rooms, several, want.limit, looking).await?,
             }
         }
         Ok(rooms)
@@ -118,7 +153,7 @@ impl Inner {
             }
             let Some(queue) = columns.next::<Option<QueueNumber>>()? else { continue };
             let next: Option<Timestamp> = columns.next()?;
-            taken.next_due = [taken.next_due, next].into_iter().flatten().min();
+            taken.next_due.insert(queue, next);
             let Some(run_at) = columns.next::<Option<Timestamp>>()? else { continue };
             let name = self.queues.name(session, queue).await?;
             taken.jobs.push(TakenJob::of(&mut columns, queue, &name, run_at, request)?);
@@ -148,8 +183,9 @@ impl Inner {
             })
         });
         self.running.begin(&request.actor, rows, runs);
+        let next_due = taken.earliest_due();
         let jobs = taken.jobs.into_iter().map(|taken| (taken.event, taken.job));
-        Claimed::new(queue_of(jobs), taken.next_due)
+        Claimed::new(queue_of(jobs), next_due)
     }
 }
 
@@ -218,13 +254,12 @@ fn start_jobs(starts: &[Position]) -> Vec<&[u8]> {
 }
 
 /// Runs the statement.
-async fn take(
+async fn claim_rows(
     session: &Session<'_>,
     looking: &mut Looking<'_>,
     rooms: &Rooms,
     tokens: &[TransitionId],
     request: &ClaimRequest,
-    lease_until: Timestamp,
 ) -> Outcome<Vec<Row>> {
     let queues: Vec<QueueNumber> = rooms.iter().map(|(queue, _)| *queue).collect();
     let starts: Vec<Position> = queues.iter().map(|queue| looking.start(*queue)).collect();
@@ -241,7 +276,7 @@ async fn take(
         &looking.now,
         &tokens,
         &request.actor,
-        &lease_until,
+        &(looking.now + request.lease),
     ];
     session.query(Statement::claim(most), &parameters).await
 }
@@ -250,7 +285,22 @@ async fn take(
 #[derive(Default)]
 struct Taken {
     jobs: Vec<TakenJob>,
-    next_due: Option<Timestamp>,
+    /// When each queue's next job is due.
+    next_due: BTreeMap<QueueNumber, Option<Timestamp>>,
+}
+
+impl Taken {
+    fn earliest_due(&self) -> Option<Timestamp> {
+        self.next_due.values().copied().flatten().min()
+    }
+
+    /// Those of the queues that had room and gave nothing.
+    fn gave_nothing(&self, rooms: &Rooms) -> Locked {
+        let with_room = rooms.iter().filter(|(_, room)| *room > 0).map(|(queue, _)| *queue);
+        let is_dry = |queue: &QueueNumber| self.jobs.iter().all(|job| job.queue != *queue);
+        let next_due = |queue| self.next_due.get(&queue).copied().flatten();
+        with_room.filter(is_dry).map(|queue| (queue, next_due(queue))).collect()
+    }
 }
 
 struct TakenJob {

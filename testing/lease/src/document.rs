@@ -27,9 +27,10 @@ const FAMILIES: [(&str, &str, &str); 10] = [
     (
         "O",
         "The order of claims",
-        "A few jobs in one or two queues, two claimers, a position for each queue that a handle keeps; time counted in claims. O10 is\n\
-         how the PostgreSQL adapter shares a want of several queues: where another claim has locked the oldest, one may come back\n\
-         with less than there is, and names now as the next due instant.",
+        "A few jobs in one or two queues, two claimers, a position for each queue that a handle keeps; time counted in claims. The\n\
+         PostgreSQL adapter shares a want of several queues by a look that sees what another claim has locked: where that one has the\n\
+         oldest, a claim can get less than there is, or a later job (O10). None comes back empty while another queue has due jobs,\n\
+         for who got nothing looks again (O13).",
     ),
     (
         "B",

@@ -16,6 +16,8 @@ pub(super) const RULES: Order = Order {
     stale_stay: true,
     by_place: true,
     shares_locked: true,
+    looks_again: true,
+    wants_oldest: true,
     aborts: 0,
     retries: 0,
     end: 2,
@@ -23,6 +25,10 @@ pub(super) const RULES: Order = Order {
 
 /// Two claimers of one handle, whose claims may be undone; no late rows.
 pub(super) const SHARED: Order = Order { handles: [0, 0], is_late: false, aborts: 1, ..RULES };
+
+/// One want of two queues.
+const SEVERAL: Order =
+    Order { jobs: &[(0, 0), (1, 0), (0, 2)], wants: &[(None, 1)], is_late: false, ..RULES };
 
 pub(crate) fn configurations() -> Vec<Configuration> {
     vec![
@@ -65,23 +71,27 @@ pub(crate) fn configurations() -> Vec<Configuration> {
         breaks(
             "O10",
             "one want of two queues, shared by a read that sees what another claim has locked",
-            Order { jobs: &[(0, 0), (1, 0), (0, 2)], wants: &[(None, 1)], is_late: false, ..RULES },
+            SEVERAL,
         ),
         holds(
             "O11",
             "the same, shared by what is not locked",
-            Order {
-                jobs: &[(0, 0), (1, 0), (0, 2)],
-                wants: &[(None, 1)],
-                is_late: false,
-                shares_locked: false,
-                ..RULES
-            },
+            Order { shares_locked: false, ..SEVERAL },
         ),
         holds(
             "O12",
             "late rows, a claim that is undone, and a retry at once; one handle",
             Order { jobs: &[(0, 0), (0, 0)], handles: [0, 0], aborts: 1, retries: 1, ..RULES },
+        ),
+        holds(
+            "O13",
+            "as O10, and who got nothing looks again: no claim comes back empty",
+            Order { wants_oldest: false, ..SEVERAL },
+        ),
+        breaks(
+            "O14",
+            "as O13, and nobody looks again",
+            Order { wants_oldest: false, looks_again: false, ..SEVERAL },
         ),
     ]
 }

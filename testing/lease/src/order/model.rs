@@ -33,6 +33,10 @@ pub(super) struct Order {
     pub(super) by_place: bool,
     /// A want of several queues is shared among them by a read, which also sees what another claim has locked.
     pub(super) shares_locked: bool,
+    /// A claim that got nothing gives the room of the queues that it asked to the others.
+    pub(super) looks_again: bool,
+    /// Whether a claim should take the oldest; otherwise it should get something if there is something.
+    pub(super) wants_oldest: bool,
     /// Claims that are undone, or whose answer is lost.
     pub(super) aborts: u8,
     pub(super) retries: u8,

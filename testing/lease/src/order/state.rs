@@ -152,16 +152,21 @@ impl State {
         Part { start: position.min(now), looks_back, ..Part::default() }
     }
 
-    /// How many jobs each queue may give.
-    fn rooms(&self, order: &Order, parts: &[Part; QUEUES]) -> [usize; QUEUES] {
+    /// How many jobs each queue may give; none if it is dry.
+    fn rooms(
+        &self,
+        order: &Order,
+        parts: &[Part; QUEUES],
+        is_dry: [bool; QUEUES],
+    ) -> [usize; QUEUES] {
         let mut rooms = [0; QUEUES];
         for &(queue, limit) in order.wants {
             if let Some(queue) = queue {
-                rooms[queue] += limit;
+                rooms[queue] += if is_dry[queue] { 0 } else { limit };
                 continue;
             }
             let mut heads: Vec<(Position, usize)> = Vec::new();
-            for (queue, part) in parts.iter().enumerate() {
+            for (queue, part) in parts.iter().enumerate().filter(|(queue, _)| !is_dry[*queue]) {
                 let due = self.due(order, queue, part.start, order.shares_locked);
                 let due = due.into_iter().skip(rooms[queue]);
                 heads.extend(due.map(|job| (self.key(order, job), queue)));
@@ -177,7 +182,19 @@ impl State {
     pub(super) fn claim(&mut self, order: &Order, claimer: usize) {
         let handle = order.handles[claimer];
         let mut parts = [0, 1].map(|queue| self.start(order, handle, queue));
-        let rooms = self.rooms(order, &parts);
+        let mut is_dry = [false; QUEUES];
+        let mut rooms = self.rooms(order, &parts, is_dry);
+        if order.looks_again {
+            let gives =
+                |queue: usize| !self.due(order, queue, parts[queue].start, false).is_empty();
+            // Queues that would give nothing of the room they have: it goes to others, if they have something.
+            while rooms.iter().any(|room| *room > 0)
+                && (0..QUEUES).all(|queue| rooms[queue] == 0 || !gives(queue))
+            {
+                (0..QUEUES).for_each(|queue| is_dry[queue] |= rooms[queue] > 0);
+                rooms = self.rooms(order, &parts, is_dry);
+            }
+        }
         let visible: Vec<usize> =
             (0..QUEUES).flat_map(|queue| self.due(order, queue, 0, false)).collect();
         let mut taken: Vec<usize> = Vec::new();
@@ -199,7 +216,7 @@ impl State {
             self.jobs[job].phase = Phase::Locked(claimer);
         }
         self.judge_passes(order, handle, &visible, &taken);
-        self.judge_next_due(order, &parts, &rooms);
+        self.judge_next_due(order, &parts, |queue| is_dry[queue] || rooms[queue] > 0);
         self.claims[claimer] = Some(parts);
     }
 
@@ -221,7 +238,13 @@ impl State {
         let is_excused = |job: usize| self.jobs[job].is_late[handle] && !taken.contains(&job);
         // What is late and missed takes no room from the others.
         let others = visible.iter().copied().filter(|&job| !is_excused(job)).collect();
-        if self.oldest(order, others).iter().any(|job| !taken.contains(job)) {
+        let due = self.oldest(order, others);
+        let passes_over = if order.wants_oldest {
+            due.iter().any(|job| !taken.contains(job))
+        } else {
+            taken.is_empty() && !due.is_empty()
+        };
+        if passes_over {
             self.broken.note(Promise::NonePassedOver);
         }
         let missed =
@@ -235,11 +258,16 @@ impl State {
     }
 
     /// The instant that the answer names, against the jobs that the claim could see and left.
-    fn judge_next_due(&mut self, order: &Order, parts: &[Part; QUEUES], rooms: &[usize; QUEUES]) {
+    fn judge_next_due(
+        &mut self,
+        order: &Order,
+        parts: &[Part; QUEUES],
+        had_room: impl Fn(usize) -> bool,
+    ) {
         for (queue, part) in parts.iter().enumerate().filter(|(queue, _)| order.asks_for(*queue)) {
             let from = match part.last {
                 Some(last) if part.is_full => last,
-                _ if rooms[queue] == 0 => part.start,
+                _ if !had_room(queue) => part.start,
                 // All that is due was taken: the next is of a later instant.
                 _ => (self.now + 1) * IDS,
             };
