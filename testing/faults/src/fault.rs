@@ -2,28 +2,41 @@
 
 use std::sync::Arc;
 
-use blacksmith_store_conformance::{Fixture, FixtureError, Place};
 use blacksmith_store_core::{
-    Adapter, Added, Appended, CONTRACT_VERSION, Capabilities, Change, ChangeOutcome, ClaimRequest,
-    Claimed, Event, EventId, ExpireRequest, ExtendRequest, Extended, Job, JobId, Maintained,
-    Options, Page, Pause, PauseId, PurgeRequest, Purged, QueueStats, Result, Store, Toolkit,
-    Transition, TransitionId, Wakeups, WhereEvents, async_trait, for_each_method,
+    Added, Appended, Capabilities, Change, ChangeOutcome, ClaimRequest, Claimed, Event, EventId,
+    ExpireRequest, ExtendRequest, Extended, Job, JobId, Maintained, Options, Page, Pause, PauseId,
+    PurgeRequest, Purged, QueueStats, Result, Store, Toolkit, Transition, TransitionId, Wakeups,
+    WhereEvents, async_trait, for_each_method,
 };
 use futures_util::future::BoxFuture;
 
-use crate::wire::{Server, Wired};
+use crate::wire::Wired;
+
+/// Where the stores are into which faults are planted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ground {
+    /// In memory, each open a store of its own.
+    Memory,
+    /// In memory, behind a small server.
+    Server,
+    /// In a SQLite file, which several handles and processes share and which outlasts them.
+    File,
+}
+
+impl Ground {
+    pub(crate) const ALL: [Self; 3] = [Self::Memory, Self::Server, Self::File];
+}
 
 /// A fault, what it breaks, and the cases that must catch it.
 #[derive(Clone, Copy)]
 pub(crate) struct Planted {
-    /// What the store does wrong, as the end of the sentence "a store that …".
+    /// What the store does wrong, as the end of the sentence "a store that …". It names the fault.
     pub(crate) story: &'static str,
     /// The cases that name the broken promise. Each must fail.
     pub(crate) caught_by: &'static [&'static str],
-    /// The fault, for one store.
+    /// The fault, for one handle.
     pub(crate) make: fn() -> Arc<dyn Fault>,
-    /// Whether the store is behind a server.
-    pub(crate) is_wired: bool,
+    pub(crate) ground: Ground,
 }
 
 impl Planted {
@@ -32,7 +45,7 @@ impl Planted {
         caught_by: &'static [&'static str],
         make: fn() -> Arc<dyn Fault>,
     ) -> Self {
-        Self { story, caught_by, make, is_wired: false }
+        Self { story, caught_by, make, ground: Ground::Memory }
     }
 
     /// The same, in a store that is behind a server.
@@ -41,7 +54,16 @@ impl Planted {
         caught_by: &'static [&'static str],
         make: fn() -> Arc<dyn Fault>,
     ) -> Self {
-        Self { story, caught_by, make, is_wired: true }
+        Self { story, caught_by, make, ground: Ground::Server }
+    }
+
+    /// The same, in a store that is in a file.
+    pub(crate) const fn in_a_file(
+        story: &'static str,
+        caught_by: &'static [&'static str],
+        make: fn() -> Arc<dyn Fault>,
+    ) -> Self {
+        Self { story, caught_by, make, ground: Ground::File }
     }
 }
 
@@ -51,7 +73,30 @@ macro_rules! faulty {
     ($($method:ident($($argument:ident: $type:ty)?) -> $answer:ty;)*) => {
         /// What a store does wrong: every method is by default that of the sound store below.
         #[async_trait]
-        pub(crate) trait Fault: Send + Sync {$(
+        pub(crate) trait Fault: Send + Sync {
+            /// The options that the store below is opened with.
+            fn given(&self, options: Options) -> Options {
+                options
+            }
+
+            /// The store below has been opened.
+            async fn opened(&self, _: &Arc<dyn Store>) -> Result<()> {
+                Ok(())
+            }
+
+            fn name(&self, store: &dyn Store) -> &'static str {
+                store.name()
+            }
+
+            fn options<'a>(&'a self, applied: &'a Options) -> &'a Options {
+                applied
+            }
+
+            fn capabilities(&self, store: &dyn Store) -> Capabilities {
+                store.capabilities()
+            }
+
+            $(
             #[allow(missing_docs, reason = "the method of the contract")]
             async fn $method(
                 &self, store: &dyn Store, toolkit: &Toolkit $(, $argument: $type)?
@@ -63,15 +108,15 @@ macro_rules! faulty {
         #[async_trait]
         impl Store for Faulty {
             fn name(&self) -> &'static str {
-                NAME
+                self.fault.name(self.store.as_ref())
             }
 
             fn options(&self) -> &Options {
-                self.store.options()
+                self.fault.options(&self.options)
             }
 
             fn capabilities(&self) -> Capabilities {
-                self.store.capabilities()
+                self.fault.capabilities(self.store.as_ref())
             }
 
             $(
@@ -84,7 +129,7 @@ macro_rules! faulty {
         #[async_trait]
         impl Store for Wired {
             fn name(&self) -> &'static str {
-                NAME
+                Ground::Server.below().name()
             }
 
             fn options(&self) -> &Options {
@@ -92,7 +137,7 @@ macro_rules! faulty {
             }
 
             fn capabilities(&self) -> Capabilities {
-                capabilities(true)
+                Ground::Server.capabilities()
             }
 
             $(
@@ -111,82 +156,25 @@ macro_rules! faulty {
 for_each_method!(faulty);
 
 /// A sound store behind a fault.
-struct Faulty {
+pub(crate) struct Faulty {
     fault: Arc<dyn Fault>,
     store: Arc<dyn Store>,
+    /// Those of the store, with the setting that names the fault.
+    options: Options,
 }
 
-/// The name of the adapter of faulty stores. It is that of the adapter below, whose options they take.
-const NAME: &str = "memory";
-
-fn capabilities(is_wired: bool) -> Capabilities {
-    let capabilities = blacksmith_store_memory::adapter().capabilities();
-    if is_wired { capabilities.with_several_handles() } else { capabilities }
-}
-
-/// The memory adapter, behind a server or not, with a fault in each store that it opens; without one it is sound.
-#[derive(Clone, Copy)]
-pub(crate) struct FaultyMemory {
-    pub(crate) is_wired: bool,
-    pub(crate) fault: Option<Planted>,
-}
-
-impl FaultyMemory {
-    pub(crate) fn sound(is_wired: bool) -> Self {
-        Self { is_wired, fault: None }
-    }
-
-    pub(crate) fn with(planted: Planted) -> Self {
-        Self { is_wired: planted.is_wired, fault: Some(planted) }
-    }
-}
-
-#[async_trait]
-impl Adapter for FaultyMemory {
-    fn name(&self) -> &'static str {
-        NAME
-    }
-
-    fn contract_version(&self) -> u32 {
-        CONTRACT_VERSION
-    }
-
-    fn capabilities(&self) -> Capabilities {
-        capabilities(self.is_wired)
-    }
-
-    fn example_url(&self) -> &'static str {
-        if self.is_wired {
-            "memory://localhost:4711/"
-        } else {
-            blacksmith_store_memory::adapter().example_url()
-        }
-    }
-
-    async fn open(&self, options: Options) -> Result<Arc<dyn Store>> {
-        let store: Arc<dyn Store> = if self.is_wired {
-            Arc::new(Wired::open(options).await?)
-        } else {
-            blacksmith_store_memory::adapter().open(options).await?
-        };
-        Ok(match &self.fault {
-            Some(planted) => Arc::new(Faulty { fault: (planted.make)(), store }),
-            None => store,
-        })
-    }
-}
-
-impl Fixture for FaultyMemory {
-    fn adapter(&self) -> impl Adapter + 'static {
-        *self
-    }
-
-    async fn place(&self) -> std::result::Result<Place, FixtureError> {
-        let options = Options::new(NAME);
-        if !self.is_wired {
-            return Ok(Place::new(options));
-        }
-        let server = Server::start().await?;
-        Ok(Place::new(options.with_connection(server.url())).with_guard(server))
+impl Faulty {
+    /// Has the store below opened, and what names the fault added to its options.
+    pub(crate) async fn open(
+        planted: &Planted,
+        options: Options,
+        open: impl AsyncFnOnce(Options) -> Result<Arc<dyn Store>>,
+        name: impl FnOnce(Options) -> Options,
+    ) -> Result<Self> {
+        let fault = (planted.make)();
+        let store = open(fault.given(options)).await?;
+        fault.opened(&store).await?;
+        let options = name(store.options().clone());
+        Ok(Self { fault, store, options })
     }
 }

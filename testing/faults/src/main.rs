@@ -16,19 +16,33 @@ use std::{
     },
 };
 
-use blacksmith_store_conformance::{Fixture as _, Suite, Verdict};
-use blacksmith_store_core::Adapter as _;
+use blacksmith_store_conformance::{Fixture as _, Suite, Verdict, enter};
+use blacksmith_store_core::{Adapter as _, AvailableAdapters};
 
+mod adapter;
 mod fault;
 mod planted;
 mod wire;
 
-use fault::{FaultyMemory, Planted};
+use adapter::FaultyAdapter;
+use fault::Ground;
 
 /// Where the table stands.
 const TABLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/faults.md");
 
 fn main() -> ExitCode {
+    // What a child process opens is in a file, and its options name the fault.
+    match AvailableAdapters::new().with(FaultyAdapter::sound(Ground::File)) {
+        Ok(adapters) => {
+            if let Some(code) = enter(&adapters) {
+                return code;
+            }
+        }
+        Err(error) => {
+            eprintln!("error: {error}");
+            return ExitCode::FAILURE;
+        }
+    }
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let done = match arguments.first().map(String::as_str) {
         None => every_fault_is_caught().and_then(|()| write(Path::new(TABLE))),
@@ -54,61 +68,79 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 /// Every fault makes the cases fail that name its promise, which pass on the sound store.
 fn every_fault_is_caught() -> Result<()> {
-    for is_wired in [false, true] {
-        let faults = all().filter(|planted| planted.is_wired == is_wired);
-        let names: BTreeSet<&str> = faults.flat_map(|planted| planted.caught_by).copied().collect();
-        let names: Vec<_> = names.into_iter().collect();
-        let failed = failures(FaultyMemory::sound(is_wired), &names)?;
-        if !failed.is_empty() {
-            return Err(format!("these fail without any fault: {}", failed.join(", ")).into());
+    let spared = spared_families();
+    if !spared.is_empty() {
+        return Err(format!("no fault is caught by these families: {}", spared.join(", ")).into());
+    }
+    let mut sound = Vec::new();
+    for ground in Ground::ALL {
+        let adapter = FaultyAdapter::sound(ground);
+        let faults = planted::all().filter(|planted| planted.ground == ground);
+        let cases: BTreeSet<_> = faults.flat_map(|planted| planted.caught_by).copied().collect();
+        sound.extend(cases.into_iter().map(|case| (adapter, case)));
+        if ground == Ground::Server {
+            // Behind a server that is sound, a lost connection does no harm at all.
+            sound.extend(lost_connections(adapter).map(|case| (adapter, case)));
         }
     }
-    // Behind a server that is sound, a lost connection does no harm at all.
-    let sound = FaultyMemory::sound(true);
-    let failed = failures(sound, &lost_connections(sound))?;
+    let (_, failed) = judged(sound)?;
     if !failed.is_empty() {
-        return Err(format!("these fail behind a sound server: {}", failed.join(", ")).into());
+        let failed: BTreeSet<_> = failed.into_iter().map(|(_, case)| case).collect();
+        let failed: Vec<_> = failed.into_iter().collect();
+        return Err(format!("these fail without any fault: {}", failed.join(", ")).into());
     }
+    let tries = planted::all().flat_map(|planted| {
+        planted.caught_by.iter().map(move |case| (FaultyAdapter::with(*planted), *case))
+    });
+    let (passed, _) = judged(tries.collect())?;
     let mut missed = String::new();
-    for planted in all() {
-        let caught = failures(FaultyMemory::with(*planted), planted.caught_by)?;
-        for case in planted.caught_by.iter().filter(|case| !caught.contains(case)) {
-            write!(missed, "\n  {case} does not catch a store that {}", planted.story)?;
-        }
+    for (adapter, case) in passed {
+        write!(missed, "\n  {case} does not catch a store that {}", adapter.story())?;
     }
     if missed.is_empty() { Ok(()) } else { Err(format!("faults are missed:{missed}").into()) }
 }
 
-fn all() -> impl Iterator<Item = &'static Planted> {
-    planted::groups().into_iter().flat_map(|(_, faults)| faults)
+/// The families of the suite in which no fault is caught.
+fn spared_families() -> Vec<&'static str> {
+    let family = |case: &'static str| case.split_once("::").map_or(case, |(family, _)| family);
+    let run = Ground::ALL.map(|ground| running(FaultyAdapter::sound(ground)));
+    let all: BTreeSet<_> = run.into_iter().flatten().map(family).collect();
+    let caught = planted::all().flat_map(|planted| planted.caught_by);
+    let caught: BTreeSet<_> = caught.copied().map(family).collect();
+    all.difference(&caught).copied().collect()
 }
 
-/// Those of the cases that fail on such stores.
-fn failures(memory: FaultyMemory, cases: &[&'static str]) -> Result<Vec<&'static str>> {
-    let suite = Suite::new(memory);
+/// A case on stores of an adapter.
+type Try = (FaultyAdapter, &'static str);
+
+/// Those of the tries that pass, and those that fail.
+fn judged(tries: Vec<Try>) -> Result<(Vec<Try>, Vec<Try>)> {
     let next = AtomicUsize::new(0);
-    let outcome = Mutex::new((Vec::new(), Vec::new()));
+    let verdicts = Mutex::new(vec![None; tries.len()]);
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     std::thread::scope(|scope| {
-        for _ in 0..threads.min(cases.len()) {
+        for _ in 0..threads.min(tries.len()) {
             scope.spawn(|| {
-                while let Some(case) = cases.get(next.fetch_add(1, Ordering::SeqCst)) {
-                    let verdict = suite.run(case);
-                    let mut outcome = outcome.lock().unwrap_or_else(PoisonError::into_inner);
-                    match verdict {
-                        Some(Verdict::Failed(_)) => outcome.0.push(*case),
-                        Some(Verdict::Passed) => {}
-                        Some(Verdict::Absent(_)) | None => outcome.1.push(*case),
-                    }
+                loop {
+                    let place = next.fetch_add(1, Ordering::SeqCst);
+                    let Some((adapter, case)) = tries.get(place) else { return };
+                    let verdict = Suite::new(*adapter).run(case);
+                    verdicts.lock().unwrap_or_else(PoisonError::into_inner)[place] = verdict;
                 }
             });
         }
     });
-    let (failed, unknown) = outcome.into_inner().unwrap_or_else(PoisonError::into_inner);
-    if unknown.is_empty() {
-        return Ok(failed);
+    let verdicts = verdicts.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let (mut passed, mut failed) = (Vec::new(), Vec::new());
+    for ((adapter, case), verdict) in tries.into_iter().zip(verdicts) {
+        match verdict {
+            Some(Verdict::Passed) => passed.push((adapter, case)),
+            Some(Verdict::Failed(_)) => failed.push((adapter, case)),
+            Some(Verdict::Absent(why)) => return Err(format!("{case} does not run: {why}").into()),
+            None => return Err(format!("there is no case {case}").into()),
+        }
     }
-    Err(format!("there are no such cases, or they do not run: {}", unknown.join(", ")).into())
+    Ok((passed, failed))
 }
 
 /// The table of the documentation.
@@ -117,13 +149,14 @@ fn table() -> String {
         "# Faults that the suite catches\n\n\
          <!-- Written by `cargo run -p blacksmith-testing-faults`; CI compares it. -->\n\n\
          A suite that passes says little unless it fails where it should. Each line is a store that is sound but for one fault,\n\
-         planted into the memory adapter below the checks of the contract, for lost connections behind a small server; the cases\n\
-         beside it fail on that store and pass without the fault. Letters and numbers in brackets are configurations of the protocol's model that did not hold.\n",
+         planted below the checks of the contract, into the memory adapter, for lost connections behind a small server, or into that of\n\
+         SQLite, where several processes share a store or it outlasts them; the cases beside it fail on that store and pass without\n\
+         the fault. Letters and numbers in brackets are configurations of the protocol's model that did not hold.\n",
     );
-    for (title, faults) in planted::groups() {
+    for (title, faults) in planted::GROUPS {
         // Writing to a string cannot fail.
         let _ = write!(text, "\n## {title}\n\n| a store that … | is caught by |\n| --- | --- |\n");
-        for planted in faults {
+        for planted in *faults {
             let cases: Vec<String> =
                 planted.caught_by.iter().map(|case| format!("`{case}`")).collect();
             let _ = writeln!(text, "| {} | {} |", planted.story, cases.join("<br>"));
@@ -134,35 +167,38 @@ fn table() -> String {
 
 fn write(path: &Path) -> Result<String> {
     std::fs::write(path, table())?;
-    Ok(format!("{} faults, each caught; docs/faults.md is written", all().count()))
+    Ok(format!("{} faults, each caught; docs/faults.md is written", planted::all().count()))
 }
 
 fn compare(path: &Path) -> Result<String> {
     if std::fs::read_to_string(path).is_ok_and(|there| there == table()) {
-        return Ok(format!("{} faults, each caught; docs/faults.md tells them", all().count()));
+        return Ok(format!(
+            "{} faults, each caught; docs/faults.md tells them",
+            planted::all().count()
+        ));
     }
     Err("docs/faults.md is stale: run `cargo run -p blacksmith-testing-faults`".into())
 }
 
 /// The cases that run on such stores.
-fn running(memory: FaultyMemory) -> impl Iterator<Item = &'static str> {
-    let cases = Suite::cases(memory.capabilities(), memory.server().as_ref());
+fn running(adapter: FaultyAdapter) -> impl Iterator<Item = &'static str> {
+    let cases = Suite::cases(adapter.capabilities(), adapter.server().as_ref());
     cases.filter(|(_, absence)| absence.is_none()).map(|(name, _)| name)
 }
 
 /// Those of them in which connections are lost.
-fn lost_connections(memory: FaultyMemory) -> Vec<&'static str> {
-    running(memory).filter(|name| name.starts_with("lost_connections::")).collect()
+fn lost_connections(adapter: FaultyAdapter) -> impl Iterator<Item = &'static str> {
+    running(adapter).filter(|name| name.starts_with("lost_connections::"))
 }
 
 /// Runs every case on each fault, and prints how many fail and which.
 fn show_everything(words: &str) -> Result<String> {
     let mut shown = 0;
-    for planted in all().filter(|planted| planted.story.contains(words)) {
-        let memory = FaultyMemory::with(*planted);
-        let failed = failures(memory, &running(memory).collect::<Vec<_>>())?;
+    for planted in planted::all().filter(|planted| planted.story.contains(words)) {
+        let adapter = FaultyAdapter::with(*planted);
+        let (_, failed) = judged(running(adapter).map(|case| (adapter, case)).collect())?;
         eprintln!("{}: {} cases fail", planted.story, failed.len());
-        for case in failed {
+        for (_, case) in failed {
             let mark = if planted.caught_by.contains(&case) { "*" } else { " " };
             eprintln!("  {mark} {case}");
         }

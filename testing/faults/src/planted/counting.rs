@@ -106,7 +106,7 @@ impl Fault for Drifts {
     }
 }
 
-struct WakesNobody;
+pub(super) struct WakesNobody;
 
 #[async_trait]
 impl Fault for WakesNobody {

@@ -162,7 +162,7 @@ fn transitions_of(filter: &mut WhereEvents) -> Option<&mut WhereTransitions> {
 /// A fault that changes filters.
 struct Searches(fn(&mut WhereEvents));
 
-fn searches(edit: fn(&mut WhereEvents)) -> Arc<dyn Fault> {
+pub(super) fn searches(edit: fn(&mut WhereEvents)) -> Arc<dyn Fault> {
     Arc::new(Searches(edit))
 }
 

@@ -58,7 +58,7 @@ impl Fault for Edits {
 }
 
 #[derive(Default)]
-struct KeepsAlone(Mutex<BTreeMap<PauseId, Pause>>);
+pub(super) struct KeepsAlone(Mutex<BTreeMap<PauseId, Pause>>);
 
 #[async_trait]
 impl Fault for KeepsAlone {
