@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use blacksmith_store_conformance::{Fixture, FixtureError, Place};
 use blacksmith_store_core::{
-    Adapter, CONTRACT_VERSION, Capabilities, Options, Result, Store, async_trait,
+    Adapter, CONTRACT_VERSION, Capabilities, Options, Result, Store, StoreError, async_trait,
 };
 
 use crate::{
@@ -28,6 +28,14 @@ impl Ground {
     pub(crate) fn capabilities(self) -> Capabilities {
         let capabilities = self.below().capabilities();
         if self == Self::Server { capabilities.with_several_handles() } else { capabilities }
+    }
+
+    /// A sound store.
+    async fn open(self, options: Options) -> Result<Arc<dyn Store>> {
+        match self {
+            Self::Server => Ok(Arc::new(Wired::open(options).await?)),
+            Self::Memory | Self::File => self.below().open(options).await,
+        }
     }
 }
 
@@ -77,25 +85,20 @@ impl Adapter for FaultyAdapter {
     async fn open(&self, mut options: Options) -> Result<Arc<dyn Store>> {
         let named = options.context.remove(FAULT);
         let fault = match &named {
-            Some(story) => planted::all().find(|planted| planted.story == story).copied(),
+            Some(name) => {
+                let planted = planted::all().find(|planted| planted.story == name);
+                let unknown = || StoreError::config(format!("there is no fault {name:?}"));
+                Some(planted.copied().ok_or_else(unknown)?)
+            }
             None => self.fault,
         };
-        let ground = self.ground;
-        let open = async move |options| -> Result<Arc<dyn Store>> {
-            let store: Arc<dyn Store> = match ground {
-                Ground::Server => Arc::new(Wired::open(options).await?),
-                Ground::Memory | Ground::File => ground.below().open(options).await?,
-            };
-            Ok(store)
-        };
-        let name = |options: Options| match named {
-            Some(story) => options.with_context(FAULT, story),
-            None => options,
-        };
-        match &fault {
-            Some(planted) => Ok(Arc::new(Faulty::open(planted, options, open, name).await?)),
-            None => open(options).await,
-        }
+        let Some(planted) = fault else { return self.ground.open(options).await };
+        let fault = (planted.make)();
+        let store = self.ground.open(fault.given(options)).await?;
+        fault.opened(&store).await?;
+        let mut options = store.options().clone();
+        options.context.extend(named.map(|name| (FAULT.to_owned(), name)));
+        Ok(Arc::new(Faulty { fault, store, options }))
     }
 }
 

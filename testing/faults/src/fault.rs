@@ -157,24 +157,8 @@ for_each_method!(faulty);
 
 /// A sound store behind a fault.
 pub(crate) struct Faulty {
-    fault: Arc<dyn Fault>,
-    store: Arc<dyn Store>,
-    /// Those of the store, with the setting that names the fault.
-    options: Options,
-}
-
-impl Faulty {
-    /// Has the store below opened, and what names the fault added to its options.
-    pub(crate) async fn open(
-        planted: &Planted,
-        options: Options,
-        open: impl AsyncFnOnce(Options) -> Result<Arc<dyn Store>>,
-        name: impl FnOnce(Options) -> Options,
-    ) -> Result<Self> {
-        let fault = (planted.make)();
-        let store = open(fault.given(options)).await?;
-        fault.opened(&store).await?;
-        let options = name(store.options().clone());
-        Ok(Self { fault, store, options })
-    }
+    pub(crate) fault: Arc<dyn Fault>,
+    pub(crate) store: Arc<dyn Store>,
+    /// Those of the store, and what names the fault.
+    pub(crate) options: Options,
 }

@@ -2,12 +2,11 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicBool, Ordering},
+    atomic::{AtomicU64, Ordering},
 };
 
 use blacksmith_store_core::{
-    Appended, ExpireRequest, ExtendRequest, Extended, Result, Store, Toolkit, Transition,
-    async_trait,
+    Appended, ClaimRequest, Claimed, Count, Order, Result, Store, Toolkit, Transition, async_trait,
 };
 
 use super::finding::searches;
@@ -20,29 +19,24 @@ const SEARCHES: &[&str] = &["searches::any_search_finds_what_the_reference_finds
 const SEQUENCES: &[&str] = &["sequences::any_sequence_of_calls_is_answered_as_by_the_reference"];
 
 pub(super) const FAULTS: &[Planted] = &[
-    Planted::new(
-        "forgets a lower bound of an instant where there is an upper one",
-        SEARCHES,
-        || {
-            searches(|filter| {
-                if filter.created_before.is_some() {
-                    filter.created_after = None;
-                }
-            })
-        },
-    ),
-    Planted::new("forgets what is excluded of what is asked for", SEARCHES, || {
+    Planted::new("knows one order where it counts", SEARCHES, || {
         searches(|filter| {
-            if !filter.sources_in.is_empty() {
-                filter.sources_notin.clear();
+            if filter.count != Count::None {
+                filter.order = Order::Newest;
             }
+        })
+    }),
+    Planted::new("skips one entry more where an offset goes with a limit", SEARCHES, || {
+        searches(|filter| {
+            let is_page = filter.limit.is_some_and(|limit| limit > 0);
+            filter.offset = filter.offset.map(|skip| skip + u64::from(is_page && skip > 0));
         })
     }),
     Planted::new("loses the actor of the second transition of a call", SEQUENCES, || {
         Arc::new(LosesAnActor)
     }),
-    Planted::new("expires nothing any more once a lease was extended", SEQUENCES, || {
-        Arc::new(StopsToExpire(AtomicBool::new(false)))
+    Planted::new("forgets at every third claim who made it", SEQUENCES, || {
+        Arc::new(ForgetsWho(AtomicU64::new(0)))
     }),
 ];
 
@@ -63,29 +57,19 @@ impl Fault for LosesAnActor {
     }
 }
 
-struct StopsToExpire(AtomicBool);
+struct ForgetsWho(AtomicU64);
 
 #[async_trait]
-impl Fault for StopsToExpire {
-    async fn extend_leases(
+impl Fault for ForgetsWho {
+    async fn claim(
         &self,
         store: &dyn Store,
         toolkit: &Toolkit,
-        request: ExtendRequest,
-    ) -> Result<Extended> {
-        self.0.store(true, Ordering::SeqCst);
-        store.extend_leases(toolkit, request).await
-    }
-
-    async fn expire_leases(
-        &self,
-        store: &dyn Store,
-        toolkit: &Toolkit,
-        request: ExpireRequest,
-    ) -> Result<u64> {
-        if self.0.load(Ordering::SeqCst) {
-            return Ok(0);
+        mut request: ClaimRequest,
+    ) -> Result<Claimed> {
+        if self.0.fetch_add(1, Ordering::SeqCst) % 3 == 2 {
+            "somebody".clone_into(&mut request.actor);
         }
-        store.expire_leases(toolkit, request).await
+        store.claim(toolkit, request).await
     }
 }
