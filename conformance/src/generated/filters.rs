@@ -20,61 +20,86 @@ use super::names::{self, NAMES, VERBS, VERSIONS};
 struct Rate(f64);
 
 impl Rate {
-    /// A list of names, most often an empty one.
-    fn list<const N: usize>(
+    /// Two constraints of one field: one of them, or both.
+    fn two<T: Clone + std::fmt::Debug + 'static>(
+        self,
+        one: impl Strategy<Value = T> + Clone + 'static,
+        other: impl Strategy<Value = T> + Clone + 'static,
+    ) -> impl Strategy<Value = (Option<T>, Option<T>)> {
+        let some = prop_oneof![
+            3 => one.clone().prop_map(|one| (Some(one), None)),
+            3 => other.clone().prop_map(|other| (None, Some(other))),
+            2 => (one, other).prop_map(|(one, other)| (Some(one), Some(other))),
+        ];
+        weighted(2.0 * self.0, some).prop_map(|two| two.unwrap_or((None, None)))
+    }
+
+    /// What a field may be and what not, of these values.
+    fn lists<T: Clone + std::fmt::Debug + 'static>(
+        self,
+        values: impl Strategy<Value = T> + Clone + 'static,
+    ) -> impl Strategy<Value = (Vec<T>, Vec<T>)> {
+        let some = vec(values, 1..4);
+        self.two(some.clone(), some).prop_map(|(is_in, is_not_in)| {
+            (is_in.unwrap_or_default(), is_not_in.unwrap_or_default())
+        })
+    }
+
+    fn names<const N: usize>(
         self,
         names: &'static [&'static str; N],
-    ) -> impl Strategy<Value = Vec<String>> {
-        let some = vec(select(&names[..]).prop_map(str::to_owned), 1..4);
-        weighted(self.0, some).prop_map(Option::unwrap_or_default)
+    ) -> impl Strategy<Value = (Vec<String>, Vec<String>)> {
+        self.lists(select(&names[..]).prop_map(str::to_owned))
     }
 
-    fn states(self) -> impl Strategy<Value = Vec<Status>> {
-        let some = vec(select(&Status::ALL[..]), 1..4);
-        weighted(2.0 * self.0, some).prop_map(Option::unwrap_or_default)
-    }
-
-    /// A bound on a second at which something may have happened, or next to it; fractions of a microsecond are cut.
-    fn bound(self) -> impl Strategy<Value = Option<Timestamp>> {
-        let nanoseconds = prop_oneof![4 => Just(0_i64), 4 => select(vec![-1_000, -1, 1, 1_000])];
-        let instant = (-10..60_i64, nanoseconds).prop_map(|(second, beside)| {
-            let distance = Duration::from_nanos(beside.unsigned_abs());
-            let second = names::second(second);
-            if beside < 0 { second - distance } else { second + distance }
-        });
-        weighted(self.0, instant)
+    /// What an instant is before and after.
+    fn bounds(self) -> impl Strategy<Value = (Option<Timestamp>, Option<Timestamp>)> {
+        let touching = (instant(), nanoseconds())
+            .prop_map(|(after, distance)| (Some(beside(after, distance)), Some(after)));
+        let touching = weighted(self.0 / 2.0, touching);
+        (self.two(instant(), instant()), touching)
+            .prop_map(|(bounds, touching)| touching.unwrap_or(bounds))
     }
 }
 
+/// A second at which something may have happened, or next to it; fractions of a microsecond are cut.
+fn instant() -> BoxedStrategy<Timestamp> {
+    (-10..60_i64, nanoseconds())
+        .prop_map(|(second, distance)| beside(names::second(second), distance))
+        .boxed()
+}
+
+fn nanoseconds() -> impl Strategy<Value = i64> + Clone {
+    prop_oneof![4 => Just(0_i64), 4 => select(vec![-1_000, -1, 1, 1_000])]
+}
+
+fn beside(instant: Timestamp, nanoseconds: i64) -> Timestamp {
+    let distance = Duration::from_nanos(nanoseconds.unsigned_abs());
+    if nanoseconds < 0 { instant - distance } else { instant + distance }
+}
+
 fn on_transitions(rate: Rate) -> BoxedStrategy<WhereTransitions> {
-    let attempts = || weighted(rate.0, 0..4_u32);
-    (rate.states(), rate.states(), attempts(), attempts(), rate.bound(), rate.bound())
-        .prop_map(|(status_in, status_notin, min, max, before, after)| {
+    let states = Rate(2.0 * rate.0).lists(select(&Status::ALL[..]));
+    (states, rate.two(0..4_u32, 0..4_u32), rate.bounds())
+        .prop_map(|(states, attempts, created)| {
             let mut filter = WhereTransitions::default();
-            (filter.status_in, filter.status_notin) = (status_in, status_notin);
-            (filter.min_attempts, filter.max_attempts) = (min, max);
-            (filter.created_before, filter.created_after) = (before, after);
+            (filter.status_in, filter.status_notin) = states;
+            (filter.min_attempts, filter.max_attempts) = attempts;
+            (filter.created_before, filter.created_after) = created;
             filter
         })
         .boxed()
 }
 
 fn on_jobs(rate: Rate) -> BoxedStrategy<WhereJobs> {
-    let lists = (
-        rate.list(&NAMES),
-        rate.list(&NAMES),
-        rate.list(&VERBS),
-        rate.list(&VERBS),
-        rate.list(&VERSIONS),
-        rate.list(&VERSIONS),
-    );
-    (lists, rate.bound(), rate.bound(), weighted(0.6, on_transitions(rate)))
-        .prop_map(|(lists, before, after, transitions)| {
+    let lists = (rate.names(&NAMES), rate.names(&VERBS), rate.names(&VERSIONS));
+    (lists, rate.bounds(), weighted(0.6, on_transitions(rate)))
+        .prop_map(|((destinations, actions, versions), created, transitions)| {
             let mut filter = WhereJobs::default();
-            (filter.destinations_in, filter.destinations_notin) = (lists.0, lists.1);
-            (filter.actions_in, filter.actions_notin) = (lists.2, lists.3);
-            (filter.versions_in, filter.versions_notin) = (lists.4, lists.5);
-            (filter.created_before, filter.created_after) = (before, after);
+            (filter.destinations_in, filter.destinations_notin) = destinations;
+            (filter.actions_in, filter.actions_notin) = actions;
+            (filter.versions_in, filter.versions_notin) = versions;
+            (filter.created_before, filter.created_after) = created;
             filter.transitions = transitions;
             filter
         })
@@ -82,22 +107,15 @@ fn on_jobs(rate: Rate) -> BoxedStrategy<WhereJobs> {
 }
 
 fn on_events(rate: Rate) -> BoxedStrategy<WhereEvents> {
-    let lists = (
-        rate.list(&NAMES),
-        rate.list(&NAMES),
-        rate.list(&VERBS),
-        rate.list(&VERBS),
-        rate.list(&VERSIONS),
-        rate.list(&VERSIONS),
-    );
-    (lists, rate.bound(), rate.bound(), rate.bound(), rate.bound(), weighted(0.75, on_jobs(rate)))
-        .prop_map(|(lists, before, after, received_before, received_after, jobs)| {
+    let lists = (rate.names(&NAMES), rate.names(&VERBS), rate.names(&VERSIONS));
+    (lists, rate.bounds(), rate.bounds(), weighted(0.75, on_jobs(rate)))
+        .prop_map(|((sources, triggers, versions), created, received, jobs)| {
             let mut filter = WhereEvents::default();
-            (filter.sources_in, filter.sources_notin) = (lists.0, lists.1);
-            (filter.triggers_in, filter.triggers_notin) = (lists.2, lists.3);
-            (filter.versions_in, filter.versions_notin) = (lists.4, lists.5);
-            (filter.created_before, filter.created_after) = (before, after);
-            (filter.received_before, filter.received_after) = (received_before, received_after);
+            (filter.sources_in, filter.sources_notin) = sources;
+            (filter.triggers_in, filter.triggers_notin) = triggers;
+            (filter.versions_in, filter.versions_notin) = versions;
+            (filter.created_before, filter.created_after) = created;
+            (filter.received_before, filter.received_after) = received;
             filter.jobs = jobs;
             filter
         })
