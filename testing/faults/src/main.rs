@@ -85,9 +85,9 @@ fn every_fault_is_caught() -> Result<()> {
     }
     let (_, failed) = judged(sound)?;
     if !failed.is_empty() {
-        let failed: BTreeSet<_> = failed.into_iter().map(|(_, case)| case).collect();
-        let failed: Vec<_> = failed.into_iter().collect();
-        return Err(format!("these fail without any fault: {}", failed.join(", ")).into());
+        let failed: Vec<_> =
+            failed.into_iter().map(|((_, case), text)| format!("{case}: {text}")).collect();
+        return Err(format!("these fail without any fault:\n{}", failed.join("\n\n")).into());
     }
     let tries = planted::all().flat_map(|planted| {
         planted.caught_by.iter().map(move |case| (FaultyAdapter::with(*planted), *case))
@@ -113,8 +113,11 @@ fn spared_families() -> Vec<&'static str> {
 /// A case on stores of an adapter.
 type Try = (FaultyAdapter, &'static str);
 
+/// One that failed, and what the suite says of it.
+type Failed = (Try, String);
+
 /// Those of the tries that pass, and those that fail.
-fn judged(tries: Vec<Try>) -> Result<(Vec<Try>, Vec<Try>)> {
+fn judged(tries: Vec<Try>) -> Result<(Vec<Try>, Vec<Failed>)> {
     let next = AtomicUsize::new(0);
     let verdicts = Mutex::new(vec![None; tries.len()]);
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
@@ -135,7 +138,7 @@ fn judged(tries: Vec<Try>) -> Result<(Vec<Try>, Vec<Try>)> {
     for ((adapter, case), verdict) in tries.into_iter().zip(verdicts) {
         match verdict {
             Some(Verdict::Passed) => passed.push((adapter, case)),
-            Some(Verdict::Failed(_)) => failed.push((adapter, case)),
+            Some(Verdict::Failed(text)) => failed.push(((adapter, case), text)),
             Some(Verdict::Absent(why)) => return Err(format!("{case} does not run: {why}").into()),
             None => return Err(format!("there is no case {case}").into()),
         }
@@ -198,7 +201,7 @@ fn show_everything(words: &str) -> Result<String> {
         let adapter = FaultyAdapter::with(*planted);
         let (_, failed) = judged(running(adapter).map(|case| (adapter, case)).collect())?;
         eprintln!("{}: {} cases fail", planted.story, failed.len());
-        for (_, case) in failed {
+        for ((_, case), _) in failed {
             let mark = if planted.caught_by.contains(&case) { "*" } else { " " };
             eprintln!("  {mark} {case}");
         }

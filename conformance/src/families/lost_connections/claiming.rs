@@ -22,20 +22,21 @@ use crate::{
 /// Jobs that a claim takes.
 const JOBS: usize = 3;
 
-fn request(actor: &str, limit: usize) -> ClaimRequest {
-    ClaimRequest::new(actor, LEASE, [Want::destination("crm", limit)])
+fn request(actor: &str, destination: &str, limit: usize) -> ClaimRequest {
+    ClaimRequest::new(actor, LEASE, [Want::destination(destination, limit)])
 }
 
 fn jobs_of(claimed: &Claimed) -> Vec<Job> {
     claimed.queue.jobs().map(|(_, job)| job.clone()).collect()
 }
 
-/// Takes due jobs as a worker does whose claims may be lost, until it holds so many, those that it holds among them: what a lost
-/// claim took is told by an extension.
+/// Takes due jobs of a destination as a worker does whose claims may be lost, until it holds so many, those that it holds among
+/// them: what a lost claim took is told by an extension.
 pub(super) async fn take(
     line: &Line<'_>,
     store: &Handle,
     actor: &str,
+    destination: &str,
     count: usize,
     held: Vec<Job>,
 ) -> Outcome<Vec<Job>> {
@@ -44,7 +45,8 @@ pub(super) async fn take(
     while taken.len() < count {
         ensure!(Instant::now() < deadline, "{} of {count} due jobs are handed out", taken.len());
         let missing = count - taken.len();
-        let mut found = match line.answer(store.claim(request(actor, missing))).await? {
+        let mut found = match line.answer(store.claim(request(actor, destination, missing))).await?
+        {
             Ok(claimed) => jobs_of(&claimed),
             Err(error) => {
                 is_unknown_after(&error)?;
@@ -86,24 +88,25 @@ async fn executing_for(world: &World, actor: &str, jobs: &BTreeSet<JobId>) -> Ou
     Ok(there.iter().filter(is_held).count())
 }
 
-/// Cuts claims at every moment; answers each time what the worker holds as far as it was told.
+/// Cuts a claim at a moment; answers the jobs that were due, and what the worker holds as far as it was told. Every round has a
+/// destination of its own, for a server may come late to what a lost client asked for.
 async fn cut_claim(
     line: &Line<'_>,
     store: &Handle,
-    actor: &str,
+    (actor, destination): (&str, &str),
     moment: Moment,
 ) -> Outcome<(BTreeSet<JobId>, Vec<Job>)> {
     let world = line.world;
     // One that passes tells how much passes.
-    world.stored_jobs("crm", JOBS).await?;
+    world.stored_jobs(destination, JOBS).await?;
     let warm = format!("{actor}-before");
-    let (claimed, passed) = line.measure(store.claim(request(&warm, JOBS))).await?;
-    let claimed = take(line, store, &warm, JOBS, jobs_of(&claimed)).await?;
+    let (claimed, passed) = line.measure(store.claim(request(&warm, destination, JOBS))).await?;
+    let claimed = take(line, store, &warm, destination, JOBS, jobs_of(&claimed)).await?;
     report(world, &claimed).await?;
 
-    let jobs: BTreeSet<_> = world.stored_jobs("crm", JOBS).await?.into_iter().collect();
+    let jobs: BTreeSet<_> = world.stored_jobs(destination, JOBS).await?.into_iter().collect();
     line.cut(moment, passed);
-    let answer = line.answer(store.claim(request(actor, JOBS))).await?;
+    let answer = line.answer(store.claim(request(actor, destination, JOBS))).await?;
     let there = executing_for(world, actor, &jobs).await?;
     let held = match answer {
         Ok(claimed) => {
@@ -138,9 +141,9 @@ pub(super) async fn are_told(world: &World, toolkit: &Toolkit) -> Outcome {
     let line = Line::open(world).await?;
     let store = line.store.with_toolkit(toolkit.clone());
     for (round, moment) in MOMENTS.into_iter().enumerate() {
-        let actor = format!("worker-{round}");
-        let (jobs, held) = cut_claim(&line, &store, &actor, moment).await?;
-        let held = take(&line, &store, &actor, JOBS, held).await?;
+        let (actor, destination) = (format!("worker-{round}"), format!("crm-{round}"));
+        let (jobs, held) = cut_claim(&line, &store, (&actor, &destination), moment).await?;
+        let held = take(&line, &store, &actor, &destination, JOBS, held).await?;
         let ids: BTreeSet<_> = held.iter().map(|job| job.id).collect();
         expect_eq("the jobs that are held", ids, jobs)?;
         for job in &held {
@@ -157,8 +160,8 @@ pub(super) async fn are_told(world: &World, toolkit: &Toolkit) -> Outcome {
 pub(super) async fn come_back(world: &World) -> Outcome {
     let line = Line::open(world).await?;
     for (round, moment) in MOMENTS.into_iter().enumerate() {
-        let actor = format!("worker-{round}");
-        let (jobs, _) = cut_claim(&line, &line.store, &actor, moment).await?;
+        let (actor, destination) = (format!("worker-{round}"), format!("crm-{round}"));
+        let (jobs, _) = cut_claim(&line, &line.store, (&actor, &destination), moment).await?;
         world.advance(LEASE);
         let deadline = Instant::now() + PATIENCE;
         let mut left = jobs;
@@ -167,7 +170,7 @@ pub(super) async fn come_back(world: &World) -> Outcome {
             // It may still be under way, with an instant of before.
             let sweep = || line.store.expire_leases(ExpireRequest::new("sweeper", 10));
             line.until_answered(sweep).await?;
-            let claimed = world.claim("crm", JOBS).await?;
+            let claimed = world.claim(&destination, JOBS).await?;
             for job in &claimed {
                 ensure!(left.remove(&job.id), "the job {} was handed out twice", job.id);
                 ensure!(latest(job)?.attempt <= 2, "a job came back more than once");

@@ -140,7 +140,7 @@ impl Write for Outcomes {
         let world = line.world;
         let (event, _) = stored(world).await?;
         let jobs = match self.0 {
-            By::TheCutHandle => take(line, &line.store, WORKER, JOBS, Vec::new()).await?,
+            By::TheCutHandle => take(line, &line.store, WORKER, "crm", JOBS, Vec::new()).await?,
             By::Another => world.claim("crm", JOBS).await?,
         };
         let outcomes = jobs.iter().map(|job| world.next(job, Status::Succeeded));
@@ -197,7 +197,7 @@ impl Write for Applied {
     async fn prepare(&self, line: &Line<'_>) -> Outcome<Self::Request> {
         let world = line.world;
         let (event, _) = stored(world).await?;
-        let jobs = take(line, &line.store, WORKER, JOBS, Vec::new()).await?;
+        let jobs = take(line, &line.store, WORKER, "crm", JOBS, Vec::new()).await?;
         let source = new_source(world);
         let changes = jobs.iter().map(|job| {
             let follow_up = self::event(world, &source, 0).with_job(world.job("follow-up"));
