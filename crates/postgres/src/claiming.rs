@@ -63,15 +63,15 @@ impl Inner {
         let taken = loop {
             let mut taken = self.take(&session, toolkit, &rooms, request, &mut looking).await?;
             taken.next_due.extend(&locked);
-            let gave_nothing = taken.gave_nothing(&rooms);
             let is_more_due = taken.earliest_due().is_some_and(|due| due <= now);
-            if !taken.jobs.is_empty() || gave_nothing.is_empty() || !is_more_due {
+            if !taken.jobs.is_empty() || !is_more_due || !has_room(&rooms) {
                 break taken;
             }
-            // Others have due jobs: they get the room of those that gave nothing.
-            locked.extend(gave_nothing);
+            // Others have due jobs: they get the room of those that had some and gave nothing.
+            let dry = rooms.iter().filter(|(_, room)| *room > 0).map(|(queue, _)| *queue);
+            locked.extend(dry.map(|queue| (queue, taken.next_due_of(queue))));
             rooms = self.rooms(&session, &request.wants, &locked, &mut looking).await?;
-            if rooms.iter().all(|(_, room)| *room == 0) {
+            if !has_room(&rooms) {
                 break taken;
             }
         };
@@ -203,6 +203,10 @@ pub(crate) fn queue_of(jobs: impl IntoIterator<Item = (Event, Job)>) -> Queue {
     Queue::new(events)
 }
 
+fn has_room(rooms: &Rooms) -> bool {
+    rooms.iter().any(|(_, room)| *room > 0)
+}
+
 fn room_of(rooms: &mut Rooms, queue: QueueNumber) -> &mut usize {
     let place = rooms.iter().position(|(known, _)| *known == queue).unwrap_or_else(|| {
         rooms.push((queue, 0));
@@ -294,12 +298,8 @@ impl Taken {
         self.next_due.values().copied().flatten().min()
     }
 
-    /// Those of the queues that had room and gave nothing.
-    fn gave_nothing(&self, rooms: &Rooms) -> Locked {
-        let with_room = rooms.iter().filter(|(_, room)| *room > 0).map(|(queue, _)| *queue);
-        let is_dry = |queue: &QueueNumber| self.jobs.iter().all(|job| job.queue != *queue);
-        let next_due = |queue| self.next_due.get(&queue).copied().flatten();
-        with_room.filter(is_dry).map(|queue| (queue, next_due(queue))).collect()
+    fn next_due_of(&self, queue: QueueNumber) -> Option<Timestamp> {
+        self.next_due.get(&queue).copied().flatten()
     }
 }
 
