@@ -1,7 +1,7 @@
 //! Faults in what is left when a store is closed, or its process is killed.
 
 use std::{
-    sync::{Arc, Mutex, OnceLock, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -9,7 +9,12 @@ use blacksmith_store_core::{
     Added, Change, ChangeOutcome, Event, Result, Status, Store, Toolkit, Transition, async_trait,
 };
 
-use super::{pausing::KeepsAlone, sharing::executing};
+use super::{
+    losing::{SendsPieces, all_new},
+    pausing::KeepsAlone,
+    racing::WritesLater,
+    sharing::executing,
+};
 use crate::fault::{Fault, Planted};
 
 pub(super) const FAULTS: &[Planted] = &[
@@ -39,35 +44,27 @@ pub(super) const FAULTS: &[Planted] = &[
     Planted::in_a_file(
         "acknowledges events and writes them a moment later",
         &["crashes::acknowledged_events_and_jobs_are_there_and_none_is_there_in_part"],
-        || Arc::new(WritesLater::default()),
+        || Arc::new(WritesLater::after(MEANWHILE)),
     ),
     Planted::in_a_file(
         "acknowledges outcomes and writes them a moment later",
         &["crashes::acknowledged_outcomes_are_there_with_their_follow_ups"],
-        || Arc::new(WritesLater::default()),
+        || Arc::new(WritesLater::after(MEANWHILE)),
     ),
     Planted::in_a_file(
         "commits a batch event by event",
         &["crashes::acknowledged_events_and_jobs_are_there_and_none_is_there_in_part"],
-        || Arc::new(CommitsInPieces),
+        || Arc::new(SendsPieces(MEANWHILE)),
     ),
     Planted::in_a_file(
         "commits outcomes first and their follow-ups behind them",
         &["crashes::acknowledged_outcomes_are_there_with_their_follow_ups"],
-        || Arc::new(CommitsInPieces),
+        || Arc::new(CommitsFollowUpsBehind),
     ),
 ];
 
 /// Between the two halves of what should be one: much longer than each of them, so that a kill comes between them.
 const MEANWHILE: Duration = Duration::from_millis(25);
-
-/// What `add_events` answers when nothing of it was known.
-fn all_new(events: &[Event]) -> Added {
-    let mut added = Added::default();
-    added.events = events.len() as u64;
-    added.jobs = events.iter().map(|event| event.jobs.len() as u64).sum();
-    added
-}
 
 /// Writes what it was told when it is told something else.
 #[derive(Default)]
@@ -104,79 +101,11 @@ impl Fault for TakesOver {
     }
 }
 
-#[derive(Default)]
-struct WritesLater(OnceLock<Arc<dyn Store>>);
-
-impl WritesLater {
-    /// Does something with the store when the caller has had the answer for a moment.
-    fn later<F>(&self, write: impl FnOnce(Arc<dyn Store>) -> F + Send + 'static)
-    where
-        F: Future<Output = ()> + Send + 'static,
-    {
-        let store = self.0.get().cloned();
-        tokio::spawn(async move {
-            tokio::time::sleep(MEANWHILE).await;
-            if let Some(store) = store {
-                write(store).await;
-            }
-        });
-    }
-}
+/// A change that is sent again is known, and its follow-ups are not added any more.
+struct CommitsFollowUpsBehind;
 
 #[async_trait]
-impl Fault for WritesLater {
-    async fn opened(&self, store: &Arc<dyn Store>) -> Result<()> {
-        self.0.get_or_init(|| Arc::clone(store));
-        Ok(())
-    }
-
-    async fn add_events(
-        &self,
-        _: &dyn Store,
-        toolkit: &Toolkit,
-        events: Vec<Event>,
-    ) -> Result<Added> {
-        let (added, toolkit) = (all_new(&events), toolkit.clone());
-        self.later(async move |store| drop(store.add_events(&toolkit, events).await));
-        Ok(added)
-    }
-
-    async fn apply(
-        &self,
-        _: &dyn Store,
-        toolkit: &Toolkit,
-        changes: Vec<Change>,
-    ) -> Result<Vec<ChangeOutcome>> {
-        let (outcomes, toolkit) = (vec![ChangeOutcome::Applied; changes.len()], toolkit.clone());
-        self.later(async move |store| drop(store.apply(&toolkit, changes).await));
-        Ok(outcomes)
-    }
-}
-
-struct CommitsInPieces;
-
-#[async_trait]
-impl Fault for CommitsInPieces {
-    async fn add_events(
-        &self,
-        store: &dyn Store,
-        toolkit: &Toolkit,
-        events: Vec<Event>,
-    ) -> Result<Added> {
-        let mut added = Added::default();
-        for (number, event) in events.into_iter().enumerate() {
-            if number > 0 {
-                tokio::time::sleep(MEANWHILE).await;
-            }
-            let one = store.add_events(toolkit, vec![event]).await?;
-            added.events += one.events;
-            added.events_known += one.events_known;
-            added.jobs += one.jobs;
-            added.jobs_known += one.jobs_known;
-        }
-        Ok(added)
-    }
-
+impl Fault for CommitsFollowUpsBehind {
     async fn apply(
         &self,
         store: &dyn Store,

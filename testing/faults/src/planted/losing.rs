@@ -1,8 +1,11 @@
 //! Faults that show when the connection to a server is lost.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
 use blacksmith_store_core::{
@@ -43,7 +46,7 @@ pub(super) const FAULTS: &[Planted] = &[
     Planted::behind_a_server(
         "sends a batch in pieces",
         &["lost_connections::events_are_added_once"],
-        || Arc::new(SendsPieces),
+        || Arc::new(SendsPieces(Duration::ZERO)),
     ),
     Planted::behind_a_server(
         "sends outcomes first and their follow-ups behind them",
@@ -152,6 +155,14 @@ impl Fault for ResendsOutcomesAnew {
     }
 }
 
+/// What `add_events` answers when nothing of it was known.
+pub(super) fn all_new(events: &[Event]) -> Added {
+    let mut added = Added::default();
+    added.events = events.len() as u64;
+    added.jobs = events.iter().map(|event| event.jobs.len() as u64).sum();
+    added
+}
+
 struct CallsEverythingDone;
 
 #[async_trait]
@@ -162,14 +173,13 @@ impl Fault for CallsEverythingDone {
         toolkit: &Toolkit,
         events: Vec<Event>,
     ) -> Result<Added> {
-        let mut done = Added::default();
-        done.events = events.len() as u64;
-        done.jobs = events.iter().map(|event| event.jobs.len() as u64).sum();
+        let done = all_new(&events);
         store.add_events(toolkit, events).await.or(Ok(done))
     }
 }
 
-struct SendsPieces;
+/// With a pause between two pieces.
+pub(super) struct SendsPieces(pub(super) Duration);
 
 #[async_trait]
 impl Fault for SendsPieces {
@@ -186,6 +196,7 @@ impl Fault for SendsPieces {
             sum.events_known += added.events_known;
             sum.jobs += added.jobs;
             sum.jobs_known += added.jobs_known;
+            tokio::time::sleep(self.0).await;
         }
         Ok(sum)
     }

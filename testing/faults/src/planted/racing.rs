@@ -6,9 +6,11 @@ use std::{
 };
 
 use blacksmith_store_core::{
-    Appended, ErrorKind, Pause, Result, Store, Toolkit, Transition, async_trait,
+    Added, Appended, Change, ChangeOutcome, ErrorKind, Event, Pause, Result, Store, Toolkit,
+    Transition, async_trait,
 };
 
+use super::losing::all_new;
 use crate::fault::{Fault, Planted};
 
 pub(super) const FAULTS: &[Planted] = &[
@@ -20,7 +22,7 @@ pub(super) const FAULTS: &[Planted] = &[
     Planted::new(
         "answers a pause before it holds",
         &["races::no_claim_that_begins_after_a_pause_gets_its_jobs"],
-        || Arc::new(PausesLater::default()),
+        || Arc::new(WritesLater::after(LATER)),
     ),
 ];
 
@@ -28,7 +30,7 @@ pub(super) const FAULTS: &[Planted] = &[
 const MEANWHILE: Duration = Duration::from_millis(5);
 
 /// Between an answer and what is written after it: long enough for another process to begin a call.
-const LATER: Duration = Duration::from_millis(200);
+pub(super) const LATER: Duration = Duration::from_millis(200);
 
 pub(super) struct LooksOnce;
 
@@ -60,26 +62,64 @@ impl Fault for LooksOnce {
     }
 }
 
-/// A store that answers pauses at once, and writes them a moment later.
-#[derive(Default)]
-pub(super) struct PausesLater(OnceLock<Arc<dyn Store>>);
+/// A store that answers some writes at once, and does them a moment later.
+pub(super) struct WritesLater {
+    moment: Duration,
+    store: OnceLock<Arc<dyn Store>>,
+}
 
+impl WritesLater {
+    pub(super) fn after(moment: Duration) -> Self {
+        Self { moment, store: OnceLock::new() }
+    }
+
+    fn later<F>(&self, write: impl FnOnce(Arc<dyn Store>) -> F + Send + 'static)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let (moment, store) = (self.moment, self.store.get().cloned());
+        tokio::spawn(async move {
+            tokio::time::sleep(moment).await;
+            if let Some(store) = store {
+                write(store).await;
+            }
+        });
+    }
+}
+
+/// Whether a late write fails, nobody is there to be told.
 #[async_trait]
-impl Fault for PausesLater {
+impl Fault for WritesLater {
     async fn opened(&self, store: &Arc<dyn Store>) -> Result<()> {
-        self.0.get_or_init(|| Arc::clone(store));
+        self.store.get_or_init(|| Arc::clone(store));
         Ok(())
     }
 
+    async fn add_events(
+        &self,
+        _: &dyn Store,
+        toolkit: &Toolkit,
+        events: Vec<Event>,
+    ) -> Result<Added> {
+        let (added, toolkit) = (all_new(&events), toolkit.clone());
+        self.later(async move |store| drop(store.add_events(&toolkit, events).await));
+        Ok(added)
+    }
+
+    async fn apply(
+        &self,
+        _: &dyn Store,
+        toolkit: &Toolkit,
+        changes: Vec<Change>,
+    ) -> Result<Vec<ChangeOutcome>> {
+        let (outcomes, toolkit) = (vec![ChangeOutcome::Applied; changes.len()], toolkit.clone());
+        self.later(async move |store| drop(store.apply(&toolkit, changes).await));
+        Ok(outcomes)
+    }
+
     async fn pause(&self, _: &dyn Store, toolkit: &Toolkit, pause: Pause) -> Result<bool> {
-        let (store, toolkit) = (self.0.get().cloned(), toolkit.clone());
-        tokio::spawn(async move {
-            tokio::time::sleep(LATER).await;
-            if let Some(store) = store {
-                // Nobody is there who could be told.
-                let _ = store.pause(&toolkit, pause).await;
-            }
-        });
+        let toolkit = toolkit.clone();
+        self.later(async move |store| drop(store.pause(&toolkit, pause).await));
         Ok(true)
     }
 }

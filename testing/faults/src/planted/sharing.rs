@@ -13,7 +13,7 @@ use blacksmith_store_core::{
 
 use super::{
     counting::WakesNobody,
-    racing::{LooksOnce, PausesLater},
+    racing::{LATER, LooksOnce, WritesLater},
 };
 use crate::fault::{Fault, Planted};
 
@@ -69,7 +69,7 @@ pub(super) const FAULTS: &[Planted] = &[
             "handles::no_claim_that_begins_after_a_pause_gets_its_jobs",
             "processes::no_claim_that_begins_after_a_pause_gets_its_jobs",
         ],
-        || Arc::new(PausesLater::default()),
+        || Arc::new(WritesLater::after(LATER)),
     ),
     Planted::in_a_file(
         "wakes no other process",
